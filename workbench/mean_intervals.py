@@ -1,0 +1,91 @@
+"""Bootstrap intervals of many means at once, from one set of resamples.
+
+When to use: for tables with an interval in every cell, such as one effect per channel. `statistics.bootstrap`
+takes any statistic and some milliseconds for each; here the resamples are drawn once and all means come from
+matrix products: 500 means of 1,000 samples take about a second.
+
+Source: the bias-corrected and accelerated interval (BCa; Efron 1987, Journal of the American Statistical
+Association 82:171), whose acceleration for a mean is the skewness over 6 sqrt(n).
+
+Axes: `sample`: independent units (levels, mostly), `quantity`: one mean each.
+"""
+
+import numpy as np
+from jaxtyping import Float, Real
+
+from procscope.workbench.statistics import Interval
+
+_DRAWS_AT_ONCE = 4_000_000
+
+
+def bootstrap_means(
+    samples: Real[np.ndarray, "sample quantity"],
+    *,
+    rng: np.random.Generator,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+) -> list[Interval]:
+    """The mean of each column with its BCa interval; where that is undefined, the percentile interval.
+
+    Rows are drawn as one, so that intervals of different columns may be compared with each other. A column
+    that does not vary has an interval of no width: for shares near 0 or 1 use `statistics.wilson`.
+
+    Raises ValueError: fewer than two samples, a value that is not finite, a confidence outside 0…1.
+    """
+    samples = np.asarray(samples, dtype=float)
+    if len(samples) < 2 or not np.isfinite(samples).all():
+        bad = int((~np.isfinite(samples)).sum())
+        raise ValueError(
+            f"expected at least two samples, all finite, given {len(samples)} with {bad} values that are not. "
+            "Leave those out"
+        )
+    if not 0 < confidence < 1 or resamples < 1:
+        raise ValueError(
+            f"expected a confidence between 0 and 1 and at least one resample, given {confidence}, {resamples}"
+        )
+    means = samples.mean(axis=0)
+    # About the mean, so that a small spread about a large mean is not rounded away.
+    apart = samples - means
+    drawn = _resampled_means(apart, rng, resamples)
+    low_at, high_at = _levels(apart, drawn, confidence)
+    return [
+        Interval(
+            float(mean),
+            float(mean + np.quantile(column, low)),
+            float(mean + np.quantile(column, high)),
+            len(samples),
+        )
+        for mean, column, low, high in zip(means, drawn.T, low_at, high_at, strict=True)
+    ]
+
+
+def _resampled_means(
+    samples: np.ndarray, rng: np.random.Generator, resamples: int
+) -> Float[np.ndarray, "resample quantity"]:
+    n = len(samples)
+    at_once = max(1, _DRAWS_AT_ONCE // n)
+    means = []
+    for start in range(0, resamples, at_once):
+        k = min(at_once, resamples - start)
+        drawn = rng.integers(n, size=(k, n)) + n * np.arange(k)[:, None]
+        counts = np.bincount(drawn.reshape(-1), minlength=k * n).reshape(k, n)
+        means.append(counts.astype(float) @ samples / n)
+    return np.concatenate(means)
+
+
+def _levels(
+    apart: np.ndarray, drawn: np.ndarray, confidence: float
+) -> tuple[Float[np.ndarray, " quantity"], Float[np.ndarray, " quantity"]]:
+    """At which quantiles of the resampled means each interval ends."""
+    from scipy.special import ndtr, ndtri
+
+    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
+    with np.errstate(all="ignore"):
+        bias = ndtri(((drawn < 0).mean(axis=0) + (drawn <= 0).mean(axis=0)) / 2)
+        acceleration = (apart**3).sum(axis=0) / (6 * (apart**2).sum(axis=0) ** 1.5)
+        ends = []
+        for tail in tails:
+            z = bias + ndtri(tail)
+            level = ndtr(bias + z / (1 - acceleration * z))
+            ends.append(np.where(np.isfinite(level), level, tail))
+    return ends[0], ends[1]
