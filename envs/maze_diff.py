@@ -1,0 +1,64 @@
+"""What differs between two maze levels.
+
+When: `a.diff(b)`, to see or to test that a minimal pair differs in the one thing that it should.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from procscope.envs.maze_structure import Cell
+from procscope.envs.maze_value import FIELDS, MazeValue
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field that differs, and its value in the first and in the second level."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class MazeDiff:
+    """Everything that changes from one level to another; false when they are equal in all, their seeds
+    included."""
+
+    walls_added: tuple[Cell, ...]
+    """Cells (x, y) that are free in the first and wall in the second; empty when the sizes differ."""
+    walls_removed: tuple[Cell, ...]
+    """Cells that are wall in the first and free in the second; empty when the sizes differ."""
+    fields: tuple[FieldChange, ...]
+    """The other fields that differ, in the order of `FIELDS`; `size` stands for walls of different sizes."""
+
+    def __bool__(self) -> bool:
+        return bool(self.walls_added or self.walls_removed or self.fields)
+
+    def __str__(self) -> str:
+        lines = [f"wall added at {cell}" for cell in self.walls_added]
+        lines += [f"wall removed at {cell}" for cell in self.walls_removed]
+        lines += [f"{change.field}: {change.before} -> {change.after}" for change in self.fields]
+        return "\n".join(lines) or "no difference"
+
+
+def diff_mazes(first: MazeValue, second: MazeValue) -> MazeDiff:
+    """What changes from the first level to the second."""
+    added: tuple[Cell, ...] = ()
+    removed: tuple[Cell, ...] = ()
+    changes = []
+    if first.size != second.size:
+        changes.append(FieldChange("size", first.size, second.size))
+    else:
+        added = _cells(second.walls & ~first.walls)
+        removed = _cells(first.walls & ~second.walls)
+    for name in FIELDS[1:]:
+        before, after = getattr(first, name), getattr(second, name)
+        if before != after:
+            changes.append(FieldChange(name, before, after))
+    return MazeDiff(added, removed, tuple(changes))
+
+
+def _cells(where: np.ndarray) -> tuple[Cell, ...]:
+    return tuple((int(x), int(y)) for y, x in np.argwhere(where))
