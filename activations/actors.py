@@ -1,0 +1,132 @@
+"""Who acts while a cache is filled: a planner, chance, or a network. Who is *read* is another question.
+
+When to use: `collect.py` asks for an actor by name. `expert` and `random` are here; another package
+registers its own under the entry point group `procscope.actors` as a callable without arguments that gives
+an `Actor`; any other name is that of a model or a path to a checkpoint.
+
+An actor sees the frames and their labels and draws all chance from the generator that it is given, so that
+the same generator gives the same actions.
+
+Axes: `env` games of a vector, `action` raw actions.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from torch import nn
+
+from procscope.activations.capture import Captured, capture
+from procscope.envs.actions import MOVE_TO_ACTION, N_ACTIONS
+from procscope.envs.labels import Columns
+from procscope.workbench import plugins
+
+GROUP = "procscope.actors"
+
+
+@runtime_checkable
+class Actor(Protocol):
+    """Chooses a raw action for every game."""
+
+    def act(
+        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
+    ) -> Int[np.ndarray, "env"]:
+        """Actions 0..14. `labels` are the columns of `procscope.envs.labels` for these frames."""
+        ...
+
+
+class ExpertActor:
+    """Goes the shortest way to the goal, by the labels; stays where there is none."""
+
+    def act(
+        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
+    ) -> Int[np.ndarray, "env"]:
+        return MOVE_TO_ACTION[labels["best_move"]]
+
+
+class RandomActor:
+    """Draws each of the raw actions with the same probability."""
+
+    def act(
+        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
+    ) -> Int[np.ndarray, "env"]:
+        return rng.integers(0, N_ACTIONS, len(frames))
+
+
+@dataclass(frozen=True)
+class NetworkActor:
+    """Draws from a network's softmax, or takes its best action."""
+
+    network: nn.Module
+    weights_hash: str
+    greedy: bool = False
+
+    def act(
+        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
+    ) -> Int[np.ndarray, "env"]:
+        """Raises ValueError: the network has no logits of the raw actions."""
+        return self.choose(capture(self.network, frames, []).logits, rng)
+
+    def choose(
+        self, logits: Float[np.ndarray, "env action"] | None, rng: np.random.Generator
+    ) -> Int[np.ndarray, "env"]:
+        """Actions from logits that are known already (by Gumbel's trick: one draw per logit).
+
+        Raises ValueError: there are none, or not one per raw action.
+        """
+        if logits is None or logits.shape[1] != N_ACTIONS:
+            given = "no logits" if logits is None else f"{logits.shape[1]} logits"
+            raise ValueError(
+                f"expected an actor with {N_ACTIONS} logits, one per raw action; this network gives {given}. "
+                "Take another actor: expert, random or a policy"
+            )
+        return (logits if self.greedy else logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Acting:
+    """An actor with noise, which need not run a network again that has just been read."""
+
+    actor: Actor
+    noise: float = 0.0
+    """Probability of a random action instead of the actor's, per frame."""
+    is_read: bool = False
+    """The actor is the network whose activations are read: one forward pass serves both."""
+
+    def act(
+        self,
+        frames: UInt8[np.ndarray, "env row col rgb"],
+        labels: Columns,
+        captured: Captured | None,
+        rng: np.random.Generator,
+    ) -> Int[np.ndarray, "env"]:
+        """Actions 0..14. `captured` is what the network that is read made of these frames, when it has "
+        "been."""
+        if self.is_read and captured is not None and isinstance(self.actor, NetworkActor):
+            actions = self.actor.choose(captured.logits, rng)
+        else:
+            actions = self.actor.act(frames, labels, rng)
+        if not self.noise:
+            return actions
+        replaced = rng.random(len(actions)) < self.noise
+        return np.where(replaced, rng.integers(0, N_ACTIONS, len(actions)), actions)
+
+
+def resolve_actor(name: str, greedy: bool = False, device: str = "cpu") -> tuple[Actor, dict[str, Any]]:
+    """The actor of that name, and what to record about it: JSON data without paths.
+
+    Raises:
+        ValueError: no actor, model or checkpoint of that name (the nearest names are suggested).
+    """
+    from procscope.workbench.checkpoints import load_network
+
+    known = plugins.names(GROUP)
+    if name in known:
+        return plugins.load(GROUP, name)(), {"name": name}
+    models = plugins.names("procscope.models")
+    if name not in models and "." not in name and "/" not in name:
+        raise ValueError(f"unknown actor {name!r}. {plugins.suggest(name, [*known, *models])}")
+    loaded = load_network(name, device)
+    described = {"name": "network", "weights_hash": loaded.weights_hash, "greedy": greedy}
+    return NetworkActor(loaded.network, loaded.weights_hash, greedy), described
