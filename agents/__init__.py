@@ -1,0 +1,1 @@
+"""Policies: networks with named hook points, experts, imitation, evaluation."""

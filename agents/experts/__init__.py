@@ -1,0 +1,1 @@
+"""Experts: policies that plan, used as teachers, as actors and as oracles."""

@@ -1,0 +1,93 @@
+"""What an imitation run is made of. Two runs with equal configs on one machine give equal networks."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from procscope.envs.engine import TRAINING_SEEDS
+
+
+@dataclass(frozen=True)
+class ImitationConfig:
+    """Imitation of an expert on fresh levels, then also on the states that the network itself comes to.
+
+    Defaults are those of the shipped maze networks; where no source is named they were chosen here, by the
+    success that they gave on two cores.
+    """
+
+    variant: tuple[str, ...] = ()
+    """Level variants, applied in this order at every reset."""
+    game: str = "maze"
+    """Procgen game; imitation data exist for the maze."""
+    mode: str = "easy"
+    """Difficulty mode of the engine."""
+    network: str = "impala"
+    """Name of the architecture."""
+    network_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the architecture, such as {"widths": [16, 32, 32]}."""
+    seed: int = 0
+    """Seed of the initial weights and of everything drawn."""
+    frames: int = 1_000_000
+    """Frames to learn from in all, each seen once."""
+    round_frames: int = 16_384
+    """Frames of a round: made, shuffled, learned from, forgotten. A stop costs at most a round."""
+    static_rounds: float = 0.4
+    """Share of rounds, the first ones, made of static frames alone."""
+    own_share: float = 0.5
+    """Share of a later round that comes from states the network itself reached."""
+    remembered_share: float = 0.25
+    """Share of a later round that comes from states it reached in earlier rounds; the rest is static."""
+    own_games: int = 128
+    """Games that the network plays at once to reach states of its own."""
+    batch_size: int = 128
+    """Frames of an optimiser step."""
+    peak_learning_rate: float = 1e-3
+    """Highest learning rate of the one-cycle schedule (AdamW)."""
+    warm_up: float = 0.04
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: float = 1e-2
+    """AdamW's weight decay."""
+    max_gradient_norm: float = 1.0
+    """Gradients longer than this are shortened to it."""
+    value_weight: float = 0.02
+    """Weight of the squared error of the value beside the cross-entropy of the action."""
+    discount: float = 0.99
+    """Discount of the expert's return, which the value head learns."""
+    threads: int = 1
+    """Threads of torch. Sums in another order round differently, so another number gives another network."""
+    level_seeds: tuple[int, int] = (TRAINING_SEEDS.start, TRAINING_SEEDS.stop)
+    """Range of level seeds, first and last-plus-one."""
+
+    def __post_init__(self) -> None:
+        if self.game != "maze":
+            raise ValueError(f"imitation data exist for the game maze; given: {self.game!r}")
+        if self.frames < self.round_frames or self.round_frames % self.batch_size:
+            raise ValueError(
+                "frames must be at least round_frames, and round_frames a multiple of batch_size; given: "
+                f"frames={self.frames}, round_frames={self.round_frames}, batch_size={self.batch_size}"
+            )
+        shares = (self.static_rounds, self.own_share, self.remembered_share, self.warm_up)
+        if min(shares) < 0 or max(shares) > 1 or self.own_share + self.remembered_share > 1:
+            raise ValueError(
+                "static_rounds, warm_up, own_share, remembered_share and the sum of the last two must be in "
+                f"[0, 1]; given: {shares}"
+            )
+
+    @property
+    def rounds(self) -> int:
+        """Rounds in all."""
+        return math.ceil(self.frames / self.round_frames)
+
+    @property
+    def batches_per_round(self) -> int:
+        """Optimiser steps of a round."""
+        return self.round_frames // self.batch_size
+
+    def learning_rate(self, step: int) -> float:
+        """One-cycle schedule (Smith & Topin 2017, arXiv:1708.07120): a linear rise, then half a cosine."""
+        total = self.rounds * self.batches_per_round
+        rise = max(1, round(self.warm_up * total))
+        if step < rise:
+            return self.peak_learning_rate * (step + 1) / rise
+        done = (step - rise) / max(1, total - rise)
+        return self.peak_learning_rate * max(0.5 * (1 + math.cos(math.pi * done)), 0.002)
