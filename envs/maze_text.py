@@ -19,14 +19,13 @@ Axes: y = cell row, counted upwards; x = cell column, counted to the right.
 
 import re
 import textwrap
-from operator import index
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
 from procscope.envs.maze_structure import Cell
-from procscope.envs.maze_value import MazeValue
+from procscope.envs.maze_value import FIELDS, MazeValue
 
 LEGEND = "# wall   . free   M mouse   C cheese   X mouse on the cheese"
 _CHARACTERS = "#.MCX"
@@ -136,23 +135,36 @@ def maze_to_json(level: MazeValue) -> dict[str, Any]:
 
 
 def maze_from_json(values: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a level from the JSON values of `maze_to_json`; ValueError where they are not of that
-    form."""
-    try:
-        rows, cheese = values["walls"], values["cheese"]
-        if not rows or any(len(row) != len(rows[0]) or set(row) - {"#", "."} for row in rows):
-            raise ValueError("walls must be rows of # and . of equal length")
-        walls = walls_from_rows(rows)
-        mouse = _cell_from_json(values["mouse"])
-        return values | {
-            "walls": walls,
-            "mouse": mouse,
-            "cheese": None if cheese is None else _cell_from_json(cheese),
-        }
-    except (KeyError, TypeError) as problem:
-        raise ValueError(f"expected the fields of a maze level; {problem!r} in {sorted(values)}") from problem
+    """The fields of a level from the JSON values of `maze_to_json`; ValueError where they are not of that form."""
+    if set(values) != set(FIELDS):
+        raise ValueError(f"expected the fields {', '.join(FIELDS)}; given: {', '.join(sorted(values))}")
+    kinds = {
+        "mode": str,
+        "level_seed": int | None,
+        "background": int | None,
+        "background_offset": float | int,
+    }
+    for name, kind in (kinds | {"walls": list, "mouse": list, "cheese": list | None, "theme": str}).items():
+        if not isinstance(values[name], kind) or isinstance(values[name], bool):
+            raise ValueError(
+                f"expected {name} to be {getattr(kind, '__name__', kind)}; given: {values[name]!r}"
+            )
+    rows = values["walls"]
+    if not rows or any(
+        not isinstance(row, str) or len(row) != len(rows[0]) or set(row) - {"#", "."} for row in rows
+    ):
+        raise ValueError(
+            f"expected walls to be rows of # and . of equal length, the top row first; given: {rows}"
+        )
+    return values | {
+        "walls": walls_from_rows(rows),
+        "mouse": _cell_from_json("mouse", values["mouse"]),
+        "cheese": None if values["cheese"] is None else _cell_from_json("cheese", values["cheese"]),
+        "background_offset": float(values["background_offset"]),
+    }
 
 
-def _cell_from_json(value: list[int]) -> Cell:
-    x, y = map(index, value)
-    return (x, y)
+def _cell_from_json(name: str, value: list[Any]) -> Cell:
+    if len(value) != 2 or not all(type(place) is int for place in value):
+        raise ValueError(f"expected {name} to be a cell [x, y] in whole numbers; given: {value}")
+    return (value[0], value[1])

@@ -1,8 +1,8 @@
 """The engine's state as a value: parse its bytes, look at every field by name, change some in a copy, write the bytes.
 
 When: to edit one state by hand, or to build a level editor; `state_batch.py` reads and patches many states faster.
-What: `EngineState.parse` takes the bytes of maze, heist and coinrun; `serialise` makes them again from the fields alone,
-identical byte for byte. The engine ends the whole process on a bad state, so give it `checked(state)` of
+What: `EngineState.parse` takes the bytes of maze, heist and coinrun; `serialise` makes them again from the fields
+alone, identical byte for byte. The engine ends the whole process on a bad state, so give it `checked(state)` of
 `state_checks.py`, never `serialise()` of an edited one.
 Cost: parsing about 15 us, serialising 10 us, a validation 60 us.
 Source: the layout is in `state_layout.py`.
@@ -11,30 +11,28 @@ Axes: y = cell row, upwards; x = cell column, to the right; entity = an entity, 
 coordinates: [0, 0] is the world's bottom-left cell, a maze's padding included.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
-from struct import Struct, error, pack
+from dataclasses import dataclass, replace
+from struct import pack
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Int32
 
+from procscope.envs.state_encoder import generator_bytes, int_bytes, part_bytes, tail_bytes
 from procscope.envs.state_layout import (
     END_MARKER,
     ENTITY_DTYPE,
-    KINDS,
     SERIALIZE_VERSION,
     TAILS,
     EngineSettings,
     EntityRecords,
     Episode,
-    HeistTail,
     RandomGenerator,
     Scene,
     Tail,
     View,
 )
-from procscope.envs.state_reader import StateReader, part_struct
+from procscope.envs.state_reader import StateReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,8 @@ class EngineState:
             )
         if self.grid.dtype != np.int32 or self.grid.ndim != 2 or 0 in self.grid.shape:
             raise ValueError(
-                f"expected the grid as an int32 array [y, x] with cells; got shape {self.grid.shape} of {self.grid.dtype}"
+                f"expected the grid as an int32 array [y, x] with cells; got shape {self.grid.shape} of
+                {self.grid.dtype}"
             )
         for name in ("entities", "grid"):
             array = getattr(self, name)
@@ -107,14 +106,16 @@ class EngineState:
             asset_generator=reader.generator("asset_generator"),
             view=reader.part(View),
             grid=_frozen(reader.grid("grid")),
-            tail=_read_tail(reader, name),
+            tail=reader.tail(name),
         )
         at = reader.position
         marker = reader.integer("end marker") % 2**32
         if marker != END_MARKER:
             reader.fail("end marker", at, hex(END_MARKER), hex(marker))
         if reader.position != len(raw):
-            reader.fail("end of the state", reader.position, "no more bytes", f"{len(raw) - reader.position} more")
+            reader.fail(
+                "end of the state", reader.position, "no more bytes", f"{len(raw) - reader.position} more"
+            )
         return state
 
     def serialise(self) -> bytes:
@@ -125,19 +126,19 @@ class EngineState:
             (
                 pack("<ii", SERIALIZE_VERSION, len(name)),
                 name,
-                _part_bytes(self.settings),
-                *_generator_bytes("level_generator", self.level_generator),
-                *_generator_bytes("content_generator", self.content_generator),
-                _part_bytes(self.episode),
-                _int_bytes("grid_size", self.grid_size),
-                _int_bytes("entities' count", len(self.entities)),
+                part_bytes(self.settings),
+                *generator_bytes("level_generator", self.level_generator),
+                *generator_bytes("content_generator", self.content_generator),
+                part_bytes(self.episode),
+                int_bytes("grid_size", self.grid_size),
+                int_bytes("entities' count", len(self.entities)),
                 self.entities.tobytes(),
-                _part_bytes(self.scene),
-                *_generator_bytes("asset_generator", self.asset_generator),
-                _part_bytes(self.view),
+                part_bytes(self.scene),
+                *generator_bytes("asset_generator", self.asset_generator),
+                part_bytes(self.view),
                 pack("<iii", width, height, width * height),
                 self.grid.tobytes(),
-                _tail_bytes(self.tail),
+                tail_bytes(self.tail),
                 pack("<I", END_MARKER),
             )
         )
@@ -222,54 +223,3 @@ class EngineState:
 def _frozen(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
-
-
-def _read_tail(reader: StateReader, game: str) -> Tail:
-    kind = TAILS[game]
-    if kind is HeistTail:
-        return HeistTail(
-            reader.integer("tail.num_keys"), reader.integer("tail.world_dim"), reader.integers("tail.has_keys")
-        )
-    return reader.part(kind)
-
-
-def _tail_bytes(tail: Tail) -> bytes:
-    if isinstance(tail, HeistTail):
-        return b"".join(
-            _int_bytes(f"tail.{name}", value)
-            for name, value in (
-                ("num_keys", tail.num_keys),
-                ("world_dim", tail.world_dim),
-                ("has_keys' count", len(tail.has_keys)),
-                *(("has_keys", key) for key in tail.has_keys),
-            )
-        )
-    return _part_bytes(tail)
-
-
-def _generator_bytes(name: str, generator: RandomGenerator) -> Iterable[bytes]:
-    yield _int_bytes(f"{name}.is_seeded", generator.is_seeded)
-    yield _int_bytes(f"{name}.text's length", len(generator.text))
-    yield generator.text
-
-
-def _part_bytes(part: object) -> bytes:
-    values = [getattr(part, field.name) for field in fields(part)]  # pyright: ignore[reportArgumentType]
-    try:
-        return part_struct(type(part)).pack(*values)
-    except (error, OverflowError) as problem:
-        for field, value in zip(fields(part), values, strict=True):  # pyright: ignore[reportArgumentType]
-            _scalar_bytes(f"{type(part).__name__}.{field.name}", KINDS[field.type], value)
-        raise problem  # a field alone failed above
-
-
-def _int_bytes(name: str, value: int) -> bytes:
-    return _scalar_bytes(name, KINDS[int], value)
-
-
-def _scalar_bytes(name: str, kind: str, value: float | int) -> bytes:
-    try:
-        return Struct(kind.replace("4", "")).pack(value)
-    except (error, OverflowError) as problem:
-        wanted = "an int32" if "i" in kind else "a float32"
-        raise ValueError(f"expected {name} to be {wanted}; got {value!r}") from problem

@@ -2,11 +2,12 @@
 
 When: on hot paths. To look at one state, or to edit what has no argument here, use `EngineState` of `state.py`.
 What: `read_batch` finds the fields; each array is made when it is first asked for, so a caller pays for what it reads.
-`write_batch` changes the named fields and copies all other bytes as they are. What it writes is checked, what it does not
-touch is trusted: give it states from the engine, or from `state_checks.checked`.
+`write_batch` changes the named fields and copies all other bytes as they are. What it writes is checked, what it
+does not touch is trusted: give it states from the engine, or from `state_checks.checked`.
 Cost: for 64 states of maze easy, about 3 us a state to find the fields, 1 us to read the grids and 4 us to write them.
 
-Axes: state = a state of the batch; y = cell row, upwards; x = cell column, to the right; slot = place in the entity list.
+Axes: state = a state of the batch; y = cell row, upwards; x = cell column, to the right; slot = place in the entity
+list.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,9 @@ _ENTITY = ENTITY_DTYPE.itemsize
 
 
 class EntityTable(NamedTuple):
-    """The entities of many states: `records[s, :counts[s]]` are those of state s, in drawing order; the rest is zeros."""
+    """The entities of many states: `records[s, :counts[s]]` are those of state s, in drawing order; the rest is
+    zeros.
+    """
 
     records: Shaped[np.ndarray, "state slot"]
     counts: Int32[np.ndarray, " state"]
@@ -39,7 +42,9 @@ class EntityTable(NamedTuple):
 
 @dataclass(frozen=True)
 class StateBatch:
-    """States of one game with the offsets of their fields. Its arrays are fresh copies: changing them changes no state."""
+    """States of one game with the offsets of their fields. Its arrays are fresh copies: changing them changes no
+    state.
+    """
 
     states: list[bytes]
     offsets: list[Offsets]
@@ -60,7 +65,9 @@ class StateBatch:
 
     @cached_property
     def episode(self) -> Shaped[np.ndarray, " state"]:
-        """The fields of `Episode`, as records: `batch.episode["current_level_seed"]`, `["cur_time"]`, `["timeout"]` …"""
+        """The fields of `Episode`, as records: `batch.episode["current_level_seed"]`, `["cur_time"]`, `["timeout"]`
+        …
+        """
         return self._records(EPISODE_DTYPE, [o.episode for o in self.offsets])
 
     @cached_property
@@ -78,7 +85,9 @@ class StateBatch:
         """Each state's agent, as a record of `ENTITY_DTYPE`. ValueError when a state has none."""
         starts = [o.agent for o in self.offsets]
         if starts and min(starts) < 0:
-            raise ValueError(f"expected an entity of type 0, the agent, in every state; state {starts.index(-1)} has none")
+            raise ValueError(
+                f"expected an entity of type 0, the agent, in every state; state {starts.index(-1)} has none"
+            )
         return self._records(ENTITY_DTYPE, starts)
 
     @property
@@ -121,7 +130,9 @@ class StateBatch:
     def grid(self, index: int) -> Int32[np.ndarray, "y x"]:
         """The cells of one state in world coordinates."""
         o = self.offsets[index]
-        return np.frombuffer(bytearray(self.states[index][o.cells : o.tail]), "<i4").reshape(o.height, o.width)
+        return np.frombuffer(bytearray(self.states[index][o.cells : o.tail]), "<i4").reshape(
+            o.height, o.width
+        )
 
     @cached_property
     def entities(self) -> EntityTable:

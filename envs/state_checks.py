@@ -84,7 +84,11 @@ def validate(state: EngineState) -> None:
     _check_world(state)
     _check_entities(state)
     if isinstance(state.tail, CoinRunTail):
-        check_limit("tail.wall_theme", state.tail.wall_theme, Limit(0, rules.wall_themes - 1, "It is a theme of walls"))
+        check_limit(
+            "tail.wall_theme",
+            state.tail.wall_theme,
+            Limit(0, rules.wall_themes - 1, "It is a theme of walls"),
+        )
     if isinstance(state.tail, HeistTail):
         _check_keys(state.tail, state.entities)
 
@@ -102,7 +106,9 @@ def _check_part(name: str, part: object) -> None:
 
 def _check_generator(name: str, generator: RandomGenerator) -> None:
     # The asset generator is seeded only once it has drawn a picture, and seeds itself then.
-    seeded = FLAG if name == "asset_generator" else Limit(1, 1, "The engine ends the process at the next draw")
+    seeded = (
+        FLAG if name == "asset_generator" else Limit(1, 1, "The engine ends the process at the next draw")
+    )
     check_limit(f"{name}.is_seeded", generator.is_seeded, seeded)
     if not _is_mt19937(generator.text):
         raise ValueError(
@@ -134,7 +140,9 @@ def _check_world(state: EngineState) -> None:
             "Surround a smaller level with wall"
         )
     check_cells(state.game, state.grid)
-    outside = Limit(rules.wall, rules.wall, "Outside the world is wall; else the agent can leave it and vanishes")
+    outside = Limit(
+        rules.wall, rules.wall, "Outside the world is wall; else the agent can leave it and vanishes"
+    )
     check_limit("view.out_of_bounds_object", view.out_of_bounds_object, outside)
 
 
@@ -146,7 +154,9 @@ def _check_entities(state: EngineState) -> None:
             f"expected one agent, an entity of type 0; got {len(agents)} among {len(entities)} entities. "
             "Without one the engine ends the process; of several, only the last would play"
         )
-    check_limit("the number of entities", len(entities), Limit(1, MAX_ENTITIES, "More make a step take seconds"))
+    check_limit(
+        "the number of entities", len(entities), Limit(1, MAX_ENTITIES, "More make a step take seconds")
+    )
     _check_entity_limits(entities)
     steps_left = np.maximum(entities["expire_time"].astype(float) - entities["life_time"] + 1, 0)
     forever = (entities["grow_rate"] > 1) & (entities["expire_time"] <= 0)
@@ -157,7 +167,7 @@ def _check_entities(state: EngineState) -> None:
     check_limit("the entities' half size at their end", np.where(half_size > 0, last, 0), grown, "entity")
     agent = entities[agents]
     for name, limit in AGENT_LIMITS.items():
-        check_limit(f"the agent's {name}", agent[name][0], limit)
+        check_limit(f"the agent's {name}", agent[name].item(), limit)
     height, width = state.grid.shape
     check_centres(agent["x"], agent["y"], width, height)
     themes = rules_of(state.game).image_themes

@@ -1,8 +1,8 @@
 """The fields of a Procgen state, in the order of its bytes: one frozen dataclass for each part.
 
-What: the classes below are the layout. A field's annotation is its encoding (`KINDS`), and the order of the fields is the
-order of the bytes, so there is no second table that could disagree. `state.py` parses and writes them one state at a time,
-`state_offsets.py` and `state_batch.py` use the record dtypes made from them (`record_dtype`).
+What: the classes below are the layout. A field's annotation is its encoding (`KINDS`), and the order of the fields
+is the order of the bytes, so there is no second table that could disagree. `state.py` parses and writes them one
+state at a time, `state_offsets.py` and `state_batch.py` use the record dtypes made from them (`record_dtype`).
 When: to look up what a field is called, or to teach the codec another game (a tail class in `TAILS`).
 Source: procgen 0.10.7, state version 0; every field checked against the compiled engine.
 
@@ -26,7 +26,9 @@ MAX_STATE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RandomGenerator:
-    """One of the engine's mt19937 generators: `text` is its 624 words and the position, in decimal with blanks between."""
+    """One of the engine's mt19937 generators: `text` is its 624 words and the position, in decimal with blanks
+    between.
+    """
 
     is_seeded: int
     text: bytes

@@ -2,7 +2,8 @@
 
 When: to read or patch a few fields of many states (`state_batch.py`); to read one state whole, use `state.py`.
 Cost: about 3 microseconds a state. A maze state is 21 kB, nearly all of it the generators' texts, which are skipped.
-The offsets are right for any state that `EngineState.parse` takes; of malformed bytes only the gross errors are noticed.
+The offsets are right for any state that `EngineState.parse` takes; of malformed bytes only the gross errors are
+noticed.
 """
 
 from struct import Struct, error

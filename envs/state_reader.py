@@ -13,7 +13,15 @@ from typing import NoReturn, TypeVar
 import numpy as np
 from jaxtyping import Int32
 
-from procscope.envs.state_layout import ENTITY_DTYPE, KINDS, EntityRecords, RandomGenerator
+from procscope.envs.state_layout import (
+    ENTITY_DTYPE,
+    KINDS,
+    TAILS,
+    EntityRecords,
+    HeistTail,
+    RandomGenerator,
+    Tail,
+)
 
 Part = TypeVar("Part")
 
@@ -86,6 +94,14 @@ class StateReader:
         count = self.length(f"{field}'s count", 4)
         return Struct(f"<{count}i").unpack_from(self.raw, self._take(field, 4 * count))
 
+    def tail(self, game: str) -> Tail:
+        """The fields of a game of its own."""
+        kind = TAILS[game]
+        if kind is HeistTail:
+            keys, dim = self.integer("tail.num_keys"), self.integer("tail.world_dim")
+            return HeistTail(keys, dim, self.integers("tail.has_keys"))
+        return self.part(kind)
+
     def entities(self, field: str) -> EntityRecords:
         """A list of entities, as a fresh array."""
         count = self.length(f"{field}'s count", ENTITY_DTYPE.itemsize)
@@ -105,4 +121,6 @@ class StateReader:
         count = self.length(f"{field}'s count", 4)
         if count != width * height:
             self.fail(f"{field}'s count", at, f"{width} x {height} = {width * height} cells", count)
-        return np.frombuffer(self.raw, "<i4", count, self._take(field, 4 * count)).reshape(height, width).copy()
+        return (
+            np.frombuffer(self.raw, "<i4", count, self._take(field, 4 * count)).reshape(height, width).copy()
+        )

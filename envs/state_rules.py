@@ -1,8 +1,8 @@
 """What a state may hold: the values that the engine plays without ending, hanging, or losing the agent.
 
 What: `Limit`s of single fields, one frozen `GameRules` per game, and checks of arrays against them, shared by
-`state_checks.py` (a state at a time) and `state_write.py` (many at a time). Each bad value was found by giving it to the
-compiled engine of procgen 0.10.7, alone in a good state; the limits stay well inside of what it survives.
+`state_checks.py` (a state at a time) and `state_write.py` (many at a time). Each bad value was found by giving it to
+the compiled engine of procgen 0.10.7, alone in a good state; the limits stay well inside of what it survives.
 Cost: some nanoseconds a value; the checks are vectorised.
 
 Axes: state = a state of the batch; y = cell row, upwards; x = cell column, to the right.
@@ -70,7 +70,9 @@ LIMITS: dict[str, dict[str, Limit]] = {
         **dict.fromkeys(("random_agent_start", "has_useful_vel_info"), FLAG),
         **dict.fromkeys(("maxspeed", "max_jump"), Limit(0, 4, "It is in cells a step")),
         **dict.fromkeys(("action_vx", "action_vy", "action_vrot"), SPEED),
-        "use_procgen_background": Limit(0, 0, "The engine ends the process when such an environment is closed"),
+        "use_procgen_background": Limit(
+            0, 0, "The engine ends the process when such an environment is closed"
+        ),
         "bg_pct_x": Limit(0, 1, "It is the share of the background that is cut off on the left"),
         "mixrate": Limit(0, 1, "It is a share"),
     },
@@ -101,7 +103,9 @@ ENTITY_LIMITS: dict[str, Limit] = {
     ),
     **dict.fromkeys(("x", "y"), Limit(-256, 512, "It is the centre, in cells of the world")),
     **dict.fromkeys(("vx", "vy"), SPEED),
-    **dict.fromkeys(("rx", "ry"), Limit(0, MAX_HALF_SIZE, "It is half a size, in cells; great ones hang the engine")),
+    **dict.fromkeys(
+        ("rx", "ry"), Limit(0, MAX_HALF_SIZE, "It is half a size, in cells; great ones hang the engine")
+    ),
     "type": Limit(0, 100, "See PROCGEN's types of the game"),
     "collision_margin": Limit(-32, 32, "It is in cells"),
     "friction": Limit(0, 1, "It multiplies the speed at each step"),
@@ -114,7 +118,9 @@ ENTITY_LIMITS: dict[str, Limit] = {
 AGENT_LIMITS: dict[str, Limit] = {
     "will_erase": Limit(0, 0, "An erased agent vanishes, and a state without one ends the process"),
     "expire_time": Limit(INT32[0], 0, "At a later step the agent would vanish; -1 is never"),
-    "smart_step": Limit(1, 1, "Without it nothing stops the agent at walls, and it leaves the world and vanishes"),
+    "smart_step": Limit(
+        1, 1, "Without it nothing stops the agent at walls, and it leaves the world and vanishes"
+    ),
     "use_abs_coords": Limit(0, 0, "The agent's place is in cells of the world"),
     "grow_rate": Limit(1, 1, "Else the agent grows or shrinks at each step"),
 }

@@ -1,7 +1,7 @@
 """Patch the same fields of many states in one call: `write_batch`, the other half of `state_batch.py`.
 
-When: on hot paths, and wherever the arrays of a `StateBatch` were changed. Only the named fields' bytes change; the length
-of a state never does. Written values are checked with `state_rules.py`; bytes that are not written are trusted.
+When: on hot paths, and wherever the arrays of a `StateBatch` were changed. Only the named fields' bytes change; the
+length of a state never does. Written values are checked with `state_rules.py`; bytes that are not written are trusted.
 Cost: about 4 us a state for grid, agent and time of maze easy.
 
 Axes: state = a state of the batch; y = cell row, upwards; x = cell column, to the right.
@@ -65,7 +65,8 @@ def write_batch(
         visibility: [state] or a number, how many cells a centred view shows.
 
     Raises:
-        ValueError: when a value would end, hang or confuse the engine, or a shape does not fit; no state is written then.
+        ValueError: when a value would end, hang or confuse the engine, or a shape does not fit; no state is written
+        then.
     """
     batch = states if isinstance(states, StateBatch) else read_batch(states)
     count = len(batch)
@@ -117,7 +118,11 @@ def write_batch(
         patch(settings, _at(SETTINGS_DTYPE, "use_backgrounds"), flags)
     if background_index is not None:
         index = _integers("background_index", background_index, (count,))
-        check_limit("background_index", index, Limit(0, rules.backgrounds - 1, f"{batch.game} has {rules.backgrounds}"))
+        check_limit(
+            "background_index",
+            index,
+            Limit(0, rules.backgrounds - 1, f"{batch.game} has {rules.backgrounds}"),
+        )
         patch([o.scene for o in batch.offsets], _at(SCENE_DTYPE, "background_index"), index)
     if visibility is not None:
         seen = _floats("visibility", visibility, (count,))
@@ -140,7 +145,9 @@ def _patched(states: list[bytes], patches: list[Patch]) -> list[bytes]:
 
 def _with_agents(agents: list[int]) -> list[int]:
     if min(agents) < 0:
-        raise ValueError(f"expected an entity of type 0, the agent, in every state; state {agents.index(-1)} has none")
+        raise ValueError(
+            f"expected an entity of type 0, the agent, in every state; state {agents.index(-1)} has none"
+        )
     return agents
 
 
@@ -148,7 +155,7 @@ def _integers(name: str, values: Values, shape: tuple[int, ...]) -> np.ndarray:
     given = np.asarray(values)
     if given.dtype.kind not in "iub":
         raise ValueError(f"expected integers for {name}; got {given.dtype}. Round them yourself")
-    if given.dtype != np.int32 and given.size and not (-(2**31) <= given.min() and given.max() < 2**31):
+    if given.dtype != np.int32 and given.size and not (given.min() >= -(2**31) and given.max() < 2**31):
         raise ValueError(f"expected numbers that fit an int32 for {name}; got {given.min()} to {given.max()}")
     return _shaped(name, given, shape, "<i4")
 

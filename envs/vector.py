@@ -148,8 +148,8 @@ class ProcgenVectorEnv(VectorEnv):
         self._begin_levels(np.flatnonzero(mask))
         return self._frames(), self._infos()
 
-    def step(self, actions: Int[np.ndarray, " env"]) -> StepResult:
-        """Play one raw action (0..14, see `actions.py`) in every game.
+    def step(self, actions: np.ndarray) -> StepResult:
+        """Play one raw action (0..14, see `actions.py`) in every game: integers, one per game.
 
         Raises ValueError for other actions or another number of them, and before the first `reset`.
         """

@@ -1,7 +1,7 @@
 """The engine in a process of its own: a state that ends, crashes or hangs it costs that process and not the tests'.
 
-Run as a program, this file serves one game: it reads a pickled `(state, actions)` at a time from its standard input, plays
-them, and writes a pickled `Played`. `EngineChild` is the other end.
+Run as a program, this file serves one game: it reads a pickled `(state, actions)` at a time from its standard input,
+plays them, and writes a pickled `Played`. `EngineChild` is the other end.
 """
 
 import os
@@ -36,7 +36,9 @@ class EngineChild:
         self._process: subprocess.Popen[bytes] | None = None
 
     def play(self, state: bytes, actions: list[int]) -> Played:
-        """Put the state in, read it back, play the actions, read, reset, play some more, read. EngineDied if it dies."""
+        """Put the state in, read it back, play the actions, read, reset, play some more, read. EngineDied if it
+        dies.
+        """
         if self._process is None:
             self._start()
             self._answer()  # that it is ready: importing and making the engine is not part of the edit's time

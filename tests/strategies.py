@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 from hypothesis import strategies as st
+
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze_value import mode_of_world
@@ -20,7 +21,22 @@ from procscope.envs.state_rules import rules_of
 
 PARTS = ("settings", "episode", "scene", "view", "tail")
 INTEGERS = [-(2**31), -1000, -2, -1, 0, 1, 2, 3, 5, 9, 10, 20, 50, 62, 99, 100, 101, 1000, 10**5, 2**31 - 1]
-FLOATS = [float("nan"), float("inf"), -float("inf"), -1e9, -1e5, -100.0, -2.0, -1.0, -0.5, -0.01, 0.0, 0.3, 0.5, 1.0]
+FLOATS = [
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    -1e9,
+    -1e5,
+    -100.0,
+    -2.0,
+    -1.0,
+    -0.5,
+    -0.01,
+    0.0,
+    0.3,
+    0.5,
+    1.0,
+]
 FLOATS += [1.05, 1.5, 2.0, 4.0, 10.0, 30.0, 100.0, 1000.0, 1e5, 1e9]
 
 
@@ -44,7 +60,9 @@ def played_states(game: str, mode: str, count: int = 48, seed: int = 0) -> tuple
     for index in range(count):
         for _ in range(int(rng.integers(0, 8))):
             # To the right more often than not: else no agent of coinrun gets anywhere.
-            engine.act(np.where(rng.random(count) < 0.3, rng.integers(6, 9, count), rng.integers(0, 15, count)))
+            engine.act(
+                np.where(rng.random(count) < 0.3, rng.integers(6, 9, count), rng.integers(0, 15, count))
+            )
         states += engine.get_states([index])
     engine.close()
     return tuple(states)
@@ -57,12 +75,16 @@ def live_states(game: str, mode: str = "easy") -> st.SearchStrategy[EngineState]
 
 @st.composite
 def perfect_mazes(draw: st.DrawFn, sizes: st.SearchStrategy[int] | None = None) -> np.ndarray:
-    """Walls [y, x] (bool) of mazes of odd size whose free cells form a tree; even-even cells are free, odd-odd are wall."""
+    """Walls [y, x] (bool) of mazes of odd size whose free cells form a tree; even-even cells are free, odd-odd are
+    wall.
+    """
     rooms = (draw(st.sampled_from([3, 5, 7, 9, 11, 13, 15]) if sizes is None else sizes) + 1) // 2
     rng = draw(st.randoms(use_true_random=False))
     walls = np.ones((2 * rooms - 1, 2 * rooms - 1), dtype=bool)
     walls[::2, ::2] = False
-    edges = [((y, x), (y + dy, x + dx)) for y in range(rooms) for x in range(rooms) for dy, dx in ((0, 1), (1, 0))]
+    edges = [
+        ((y, x), (y + dy, x + dx)) for y in range(rooms) for x in range(rooms) for dy, dx in ((0, 1), (1, 0))
+    ]
     edges = [(a, b) for a, b in edges if max(b) < rooms]
     rng.shuffle(edges)
     tree = {(y, x): (y, x) for y in range(rooms) for x in range(rooms)}
@@ -79,7 +101,9 @@ def perfect_mazes(draw: st.DrawFn, sizes: st.SearchStrategy[int] | None = None) 
     return walls
 
 
-def _edit(name: str, change: Callable[..., EngineState], **draws: st.SearchStrategy) -> st.SearchStrategy[Edit]:
+def _edit(
+    name: str, change: Callable[..., EngineState], **draws: st.SearchStrategy
+) -> st.SearchStrategy[Edit]:
     return st.fixed_dictionaries(draws).map(
         lambda drawn: Edit(f"{name}({drawn})", lambda state: change(state, **drawn))
     )
@@ -147,7 +171,11 @@ def good_edits(game: str) -> st.SearchStrategy[list[Edit]]:
         _edit("time", _with_time, timeout=st.integers(1, 5000), share=share),
         _edit("seed_range", lambda s, low: s.with_seed_range(low, low + 1), low=seed),
         _edit("level_draws", EngineState.with_level_draws, seed=seed),
-        _edit("mode", lambda s, mode: s.with_settings(distribution_mode=mode), mode=st.sampled_from(list(rules.modes))),
+        _edit(
+            "mode",
+            lambda s, mode: s.with_settings(distribution_mode=mode),
+            mode=st.sampled_from(list(rules.modes)),
+        ),
         _edit(
             "background",
             lambda s, index, x: s.with_scene(background_index=index, bg_pct_x=x),
@@ -162,10 +190,19 @@ def good_edits(game: str) -> st.SearchStrategy[list[Edit]]:
             **dict.fromkeys("abcd", st.integers(0, 1)),
         ),
         _edit("visibility", lambda s, cells: s.with_view(visibility=cells), cells=st.floats(1, 64, width=16)),
-        _edit("seeds", lambda s, a, b: s.with_episode(current_level_seed=a, prev_level_seed=b), a=seed, b=seed),
+        _edit(
+            "seeds", lambda s, a, b: s.with_episode(current_level_seed=a, prev_level_seed=b), a=seed, b=seed
+        ),
         _edit("mirrored", lambda s, flag: s.with_agent(is_reflected=flag), flag=st.integers(0, 1)),
         _edit("without_some", _without_some, seed=seed),
-        _edit("decoration", _with_decoration, x=share, y=share, type_number=st.integers(60, 99), image=st.integers(0, 9)),
+        _edit(
+            "decoration",
+            _with_decoration,
+            x=share,
+            y=share,
+            type_number=st.integers(60, 99),
+            image=st.integers(0, 9),
+        ),
     ]
     if game == "maze":
         sizes = st.integers(3, 40)
@@ -204,7 +241,9 @@ def wild_edits(draw: st.DrawFn, state: EngineState) -> Edit:
     field = draw(st.sampled_from(scalars))
     value = draw(st.sampled_from(INTEGERS if field.type is int else FLOATS))
     name = kind if kind in PARTS else "settings"
-    return Edit(f"{name}.{field.name}={value}", lambda s: s.replace(**{name: replace(part, **{field.name: value})}))
+    return Edit(
+        f"{name}.{field.name}={value}", lambda s: s.replace(**{name: replace(part, **{field.name: value})})
+    )
 
 
 def _without_agent(state: EngineState) -> EngineState:
@@ -225,20 +264,42 @@ def bad_edits(game: str) -> st.SearchStrategy[Edit]:
     odd = st.sampled_from([float("nan"), float("inf"), -float("inf"), -1e9, -1.0, 500.0, 1e9])
     rules = rules_of(game)
     generator = st.sampled_from(("level_generator", "content_generator"))
-    text = st.sampled_from((b"", b"junk", b"1 2 3", b"0 " * 624 + b"0", b"5 " * 624 + b"625", b"9999999999 " * 624 + b"1"))
+    text = st.sampled_from(
+        (b"", b"junk", b"1 2 3", b"0 " * 624 + b"0", b"5 " * 624 + b"625", b"9999999999 " * 624 + b"1")
+    )
     return st.one_of(
         _edit("no_agent", _without_agent),
         _edit("two_agents", _two_agents),
         _edit("erased", lambda s: s.with_agent(will_erase=1)),
         _edit("agent_at", lambda s, x: s.with_agent(x=x), x=odd),
         _edit("agent_at", lambda s, y: s.with_agent(y=y), y=odd),
-        _edit("half_size", lambda s, r: s.with_agent(rx=r), r=st.sampled_from([1e9, 1e5, -2.0, float("nan")])),
-        _edit("image", lambda s, i: s.with_agent(image_type=i), i=st.one_of(negative, st.integers(101, 2**31 - 1))),
-        _edit("theme", lambda s, i: s.with_agent(image_theme=i), i=st.one_of(negative, st.integers(9, 2**31 - 1))),
-        _edit("speed", lambda s, v: s.with_agent(vx=v), v=st.sampled_from([1e7, -1e7, float("nan"), float("inf")])),
-        _edit("cell", lambda s, c: s.with_grid(np.full_like(s.grid, c)), c=st.one_of(negative, st.integers(101, 2**31 - 1))),
+        _edit(
+            "half_size", lambda s, r: s.with_agent(rx=r), r=st.sampled_from([1e9, 1e5, -2.0, float("nan")])
+        ),
+        _edit(
+            "image",
+            lambda s, i: s.with_agent(image_type=i),
+            i=st.one_of(negative, st.integers(101, 2**31 - 1)),
+        ),
+        _edit(
+            "theme",
+            lambda s, i: s.with_agent(image_theme=i),
+            i=st.one_of(negative, st.integers(9, 2**31 - 1)),
+        ),
+        _edit(
+            "speed",
+            lambda s, v: s.with_agent(vx=v),
+            v=st.sampled_from([1e7, -1e7, float("nan"), float("inf")]),
+        ),
+        _edit(
+            "cell",
+            lambda s, c: s.with_grid(np.full_like(s.grid, c)),
+            c=st.one_of(negative, st.integers(101, 2**31 - 1)),
+        ),
         _edit("grid", _stretched, width=st.integers(65, 90), height=st.integers(1, 200)),
-        _edit("width", lambda s, n: s.with_view(main_width=n), n=st.one_of(negative, st.integers(65, 2**31 - 1))),
+        _edit(
+            "width", lambda s, n: s.with_view(main_width=n), n=st.one_of(negative, st.integers(65, 2**31 - 1))
+        ),
         _edit("seeds", lambda s, n: s.with_seed_range(n, n), n=st.integers(0, 2**31 - 2)),
         _edit("seeds", lambda s, n: s.with_seed_range(n, n - 1), n=positive),
         _edit("unseeded", lambda s, g: s.replace(**{g: replace(getattr(s, g), is_seeded=0)}), g=generator),
@@ -246,14 +307,24 @@ def bad_edits(game: str) -> st.SearchStrategy[Edit]:
         _edit("waiting", lambda s, n: s.with_episode(is_waiting_for_step=n), n=positive),
         _edit("generated", lambda s, n: s.with_settings(use_generated_assets=n), n=positive),
         _edit("procgen_bg", lambda s, n: s.with_scene(use_procgen_background=n), n=positive),
-        _edit("background", lambda s, n: s.with_scene(background_index=n), n=st.one_of(negative, st.integers(rules.backgrounds, 2**31 - 1))),
-        _edit("visibility", lambda s, v: s.with_view(visibility=v), v=st.sampled_from([1e5, 0.0, float("nan"), float("inf"), -5.0])),
-    )  # fmt: skip
+        _edit(
+            "background",
+            lambda s, n: s.with_scene(background_index=n),
+            n=st.one_of(negative, st.integers(rules.backgrounds, 2**31 - 1)),
+        ),
+        _edit(
+            "visibility",
+            lambda s, v: s.with_view(visibility=v),
+            v=st.sampled_from([1e5, 0.0, float("nan"), float("inf"), -5.0]),
+        ),
+    )
 
 
 @st.composite
 def corruptions(draw: st.DrawFn, raw: bytes) -> bytes:
-    """The bytes of a state, damaged: cut, lengthened, with bytes taken out or put in, or with some words overwritten."""
+    """The bytes of a state, damaged: cut, lengthened, with bytes taken out or put in, or with some words
+    overwritten.
+    """
     kind = draw(st.sampled_from(("cut", "append", "remove", "insert", "words", "words", "words")))
     place = st.integers(0, len(raw) - 1)
     if kind == "cut":
@@ -266,18 +337,29 @@ def corruptions(draw: st.DrawFn, raw: bytes) -> bytes:
     if kind == "insert":
         return raw[:at] + draw(st.binary(min_size=1, max_size=16)) + raw[at:]
     damaged = bytearray(raw)
-    word = st.one_of(st.binary(min_size=4, max_size=4), st.sampled_from(INTEGERS).map(lambda n: n.to_bytes(4, "little", signed=True)))
+    word = st.one_of(
+        st.binary(min_size=4, max_size=4),
+        st.sampled_from(INTEGERS).map(lambda n: n.to_bytes(4, "little", signed=True)),
+    )
     for _ in range(draw(st.integers(1, 3))):
         # Nine tenths of the bytes are generator texts: most damage goes to the fields.
         near = draw(st.sampled_from(("anywhere", "front", "back")))
-        at = draw({"anywhere": place, "front": st.integers(0, 90), "back": st.integers(len(raw) - 1200, len(raw) - 5)}[near])
+        at = draw(
+            {
+                "anywhere": place,
+                "front": st.integers(0, 90),
+                "back": st.integers(len(raw) - 1200, len(raw) - 5),
+            }[near]
+        )
         damaged[at : at + 4] = draw(word)
     return bytes(damaged[: len(raw)])
 
 
 @st.composite
 def maze_levels(draw: st.DrawFn, *, world: int = 15) -> MazeLevel:
-    """Solvable levels of our own in every respect: walls, cheese or none, mouse anywhere, look, with a seed or without."""
+    """Solvable levels of our own in every respect: walls, cheese or none, mouse anywhere, look, with a seed or
+    without.
+    """
     walls = draw(perfect_mazes(st.sampled_from(range(3, world + 1, 2))))
     free = [(int(x), int(y)) for y, x in np.argwhere(~walls)]
     return MazeLevel(

@@ -1,8 +1,8 @@
 """Random edits of states against the engine itself, in child processes that take hundreds of edits each.
 
-A good edit must be accepted and then played: put in, given back unchanged, stepped 50 times, read, reset, stepped again.
-A bad one must be refused. A wild one, or damaged bytes, may be either, but what is accepted must be played too. A child
-that dies fails the test, and hypothesis shrinks the edit to the simplest that kills it.
+A good edit must be accepted and then played: put in, given back unchanged, stepped 50 times, read, reset, stepped
+again. A bad one must be refused. A wild one, or damaged bytes, may be either, but what is accepted must be played
+too. A child that dies fails the test, and hypothesis shrinks the edit to the simplest that kills it.
 """
 
 from collections import Counter
@@ -13,9 +13,10 @@ import pytest
 from engine_child import EngineChild, Played
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import bad_edits, corruptions, good_edits, live_states, wild_edits
+
 from procscope.envs.state import EngineState
 from procscope.envs.state_checks import checked, validate
-from strategies import bad_edits, corruptions, good_edits, live_states, wild_edits
 
 STEPS = 50
 QUICK = {("maze", "easy"): 1000, ("maze", "memory"): 60, ("heist", "easy"): 80, ("coinrun", "easy"): 80}

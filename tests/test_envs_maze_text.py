@@ -117,12 +117,21 @@ def test_a_file_written_by_version_1_is_still_read():
         (lambda c: c | {"game": "heist"}, "expected a level of maze in .*; it holds one of heist"),
         (lambda c: c | {"level": []}, '"level"'),
         (lambda c: c | {"level": c["level"] | {"walls": [".#", "#"]}}, "rows of # and . of equal length"),
-        (lambda c: c | {"level": c["level"] | {"walls": 3}}, "expected the fields of a maze level"),
-        (lambda c: c | {"level": c["level"] | {"mouse": [0.5, 0]}}, "expected the fields of a maze level"),
-        (lambda c: c | {"level": c["level"] | {"colour": "red"}}, "colour"),
+        (lambda c: c | {"level": c["level"] | {"walls": 3}}, "expected walls to be list; given: 3"),
+        (
+            lambda c: c | {"level": c["level"] | {"mouse": [0.5, 0]}},
+            r"mouse to be a cell \[x, y\] in whole numbers",
+        ),
+        (
+            lambda c: c | {"level": c["level"] | {"colour": "red"}},
+            "expected the fields walls, .*; given: .*colour",
+        ),
         (lambda c: c | {"level": {k: v for k, v in c["level"].items() if k != "cheese"}}, "cheese"),
         (lambda c: c | {"level": c["level"] | {"cheese": [1, 1]}}, "cheese must be on a free cell"),
-        (lambda c: c | {"level": c["level"] | {"background": "blue"}}, "background"),
+        (
+            lambda c: c | {"level": c["level"] | {"background": "blue"}},
+            "expected background to be .*; given: 'blue'",
+        ),
         (lambda c: [c], "expected a level file"),
     ],
 )

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import played_states
+
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.state import EngineState
 from procscope.envs.state_batch import read_batch
 from procscope.envs.state_checks import validate
 from procscope.envs.state_offsets import locate
 from procscope.envs.state_write import write_batch
-from strategies import played_states
 
 GAMES = [("maze", "easy"), ("maze", "memory"), ("heist", "easy"), ("coinrun", "easy")]
 
@@ -48,7 +49,9 @@ def test_offsets_point_at_the_fields(game: str) -> None:
         assert raw[at.entities : at.scene] == state.entities.tobytes()
         assert raw[at.agent : at.agent + 124] == state.entities[state.agent_index].tobytes()
         texts = (state.level_generator, state.content_generator, state.asset_generator)
-        for start, generator in zip((at.level_generator, at.content_generator, at.asset_generator), texts, strict=True):
+        for start, generator in zip(
+            (at.level_generator, at.content_generator, at.asset_generator), texts, strict=True
+        ):
             assert raw[start + 8 :].startswith(generator.text)
         assert raw[at.end :] == b"\xfe\xca\xfe\xca"
 
@@ -124,7 +127,10 @@ BAD_VALUES = {
     "unknown cell": ({"cells": np.full((15, 15), 3)}, "expected cells of maze"),
     "negative cell": ({"cells": np.full((15, 15), -51)}, "expected cells of maze"),
     "cells of another size": ({"cells": np.full((9, 9), 51)}, r"expected cells of shape \(3, 15, 15\)"),
-    "cells that are no integers": ({"cells": np.full((15, 15), 51.0)}, "expected integers for cells; got float64"),
+    "cells that are no integers": (
+        {"cells": np.full((15, 15), 51.0)},
+        "expected integers for cells; got float64",
+    ),
     "cells beyond int32": ({"cells": np.full((15, 15), 2**32 + 51)}, "fit an int32"),
     "agent outside": ({"agent_xy": [[1, 1], [15, 1], [1, 1]]}, r"15x15 world; got \(15.0, 1.0\) at state 1"),
     "agent NaN": ({"agent_xy": (1, float("nan"))}, "inside the 15x15 world"),

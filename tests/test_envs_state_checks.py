@@ -1,15 +1,18 @@
-"""Every kind of state that ends, hangs or confuses the engine, or makes the agent vanish, is refused before it gets there."""
+"""Every kind of state that ends, hangs or confuses the engine, or makes the agent vanish, is refused before it gets
+there.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from strategies import played_states
+
 from procscope.envs.engine import levels_from_seeds
 from procscope.envs.state import EngineState
 from procscope.envs.state_checks import checked, validate
 from procscope.envs.state_layout import MAX_STATE_BYTES, RandomGenerator
-from strategies import played_states
 
 Change = Callable[[EngineState], EngineState]
 NAN, INF = float("nan"), float("inf")
@@ -66,22 +69,37 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "cell not drawn": (_cell(-1), "got -1 "),
     "cell drawn as wall but passable": (_cell(-51), "got -51"),
     "cell with an invented picture": (_cell(64), "got 64"),
-    "grid smaller than the world": (lambda s: s.replace(grid=s.grid[:9, :9].copy()), "as the grid's 9x9; got 15x15"),
+    "grid smaller than the world": (
+        lambda s: s.replace(grid=s.grid[:9, :9].copy()),
+        "as the grid's 9x9; got 15x15",
+    ),
     "grid larger than the world": (
         lambda s: s.replace(grid=np.full((40, 40), 51, np.int32)),
         "as the grid's 40x40; got 15x15",
     ),
     "main_width 0": (lambda s: s.with_view(main_width=0), "as the grid's 15x15; got 0x15"),
     "main_height negative": (lambda s: s.with_view(main_height=-5), "as the grid's 15x15; got 15x-5"),
-    "outside of the world open": (lambda s: s.with_view(out_of_bounds_object=100), "out_of_bounds_object 51; got 100"),
+    "outside of the world open": (
+        lambda s: s.with_view(out_of_bounds_object=100),
+        "out_of_bounds_object 51; got 100",
+    ),
     "state above 1 MiB": (lambda s: s.with_grid(np.full((520, 520), 51)), "at most 40000 cells; got 520x520"),
     "visibility 1e5": (lambda s: s.with_view(visibility=1e5), "view.visibility from 1 to 256; got 100000"),
     "visibility 0": (lambda s: s.with_view(visibility=0), "view.visibility"),
     "visibility NaN": (lambda s: s.with_view(visibility=NAN), "view.visibility .*; got nan"),
-    "one level seed too few": (lambda s: s.with_seed_range(5, 5), "level_seed_high - level_seed_low .*; got 0"),
-    "level seeds reversed": (lambda s: s.with_seed_range(5, 3), "level_seed_high - level_seed_low .*; got -2"),
+    "one level seed too few": (
+        lambda s: s.with_seed_range(5, 5),
+        "level_seed_high - level_seed_low .*; got 0",
+    ),
+    "level seeds reversed": (
+        lambda s: s.with_seed_range(5, 3),
+        "level_seed_high - level_seed_low .*; got -2",
+    ),
     "level seed negative": (lambda s: s.with_seed_range(-5, 3), "level_seed_low .*; got -5"),
-    "unseeded": (lambda s: s.replace(level_generator=replace(s.level_generator, is_seeded=0)), "is_seeded 1; got 0"),
+    "unseeded": (
+        lambda s: s.replace(level_generator=replace(s.level_generator, is_seeded=0)),
+        "is_seeded 1; got 0",
+    ),
     "text empty": (_text("level_generator", b""), "level_generator.text of 624 words"),
     "text junk": (_text("content_generator", b"x " * 624 + b"1"), "content_generator.text of 624 words"),
     "text short": (_text("asset_generator", b"1 " * 623 + b"1"), "asset_generator.text of 624 words"),
@@ -90,12 +108,18 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "position too large": (_text("level_generator", b"7 " * 624 + b"625"), "a position up to 624"),
     "waiting for a step": (lambda s: s.with_episode(is_waiting_for_step=1), "is_waiting_for_step 0; got 1"),
     "generated assets": (lambda s: s.with_settings(use_generated_assets=1), "use_generated_assets 0; got 1"),
-    "generated background": (lambda s: s.with_scene(use_procgen_background=1), "use_procgen_background 0; got 1"),
+    "generated background": (
+        lambda s: s.with_scene(use_procgen_background=1),
+        "use_procgen_background 0; got 1",
+    ),
     "background above": (lambda s: s.with_scene(background_index=9), "background_index from 0 to 8; got 9"),
     "background negative": (lambda s: s.with_scene(background_index=-1), "background_index .*; got -1"),
     "timeout 0": (lambda s: s.with_time(0, 0), "episode.timeout from 1"),
     "past the timeout": (lambda s: s.with_time(500, 500), "episode.timeout - cur_time .*; got 0"),
-    "mode of no game": (lambda s: s.with_settings(distribution_mode=2), "distribution_mode of maze .*; got 2"),
+    "mode of no game": (
+        lambda s: s.with_settings(distribution_mode=2),
+        "distribution_mode of maze .*; got 2",
+    ),
     "reward NaN": (lambda s: s.with_episode(reward=NAN), "episode.reward .*; got nan"),
 }
 
@@ -153,19 +177,19 @@ def test_heists_keys_must_fit_their_list() -> None:
     state = next(s for s in (_fresh("heist", seed) for seed in range(50)) if len(s.tail.has_keys) == 3)  # type: ignore[union-attr]
     held = replace(state.tail, has_keys=(1, 0, 1))
     validate(state.replace(tail=held))
-    with pytest.raises(ValueError, match="tail.num_keys 2; got 3"):
+    with pytest.raises(ValueError, match=r"tail.num_keys 2; got 3"):
         validate(state.replace(tail=replace(state.tail, has_keys=(0, 0))))
     with pytest.raises(ValueError, match="image_theme of doors and keys from 0 to 1; got 2"):
         validate(state.replace(tail=replace(state.tail, has_keys=(0, 0), num_keys=2)))
-    with pytest.raises(ValueError, match="the number of has_keys from 0 to 3; got 4"):
+    with pytest.raises(ValueError, match=r"the number of has_keys from 0 to 3; got 4"):
         validate(state.replace(tail=replace(state.tail, has_keys=(0, 0, 0, 0), num_keys=4)))
-    with pytest.raises(ValueError, match="tail.has_keys from 0 to 1; got 2"):
+    with pytest.raises(ValueError, match=r"tail.has_keys from 0 to 1; got 2"):
         validate(state.replace(tail=replace(state.tail, has_keys=(0, 0, 2))))
 
 
 def test_coinruns_own_fields_are_checked() -> None:
     state = _fresh("coinrun")
-    with pytest.raises(ValueError, match="tail.wall_theme from 0 to 5; got 6"):
+    with pytest.raises(ValueError, match=r"tail.wall_theme from 0 to 5; got 6"):
         validate(state.replace(tail=replace(state.tail, wall_theme=6)))
-    with pytest.raises(ValueError, match="tail.gravity .*; got nan"):
+    with pytest.raises(ValueError, match=r"tail.gravity .*; got nan"):
         validate(state.replace(tail=replace(state.tail, gravity=NAN)))

@@ -4,10 +4,27 @@
 that comes first. Nothing heavy is imported before a command is called.
 """
 
+import functools
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 
+def _takes_arguments(command: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
+    """Mark a command that parses its own arguments, and return its status where tyro would end the process."""
+
+    @functools.wraps(command)
+    def call(arguments: list[str]) -> int:
+        try:
+            return command(arguments)
+        except SystemExit as end:  # after --help (0) and after options that tyro refuses (2)
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+
+    call.takes_arguments = True  # type: ignore[attr-defined]
+    return call
+
+
+@_takes_arguments
 def run(arguments: list[str]) -> int:
     """Run an experiment: `procscope run NAME --scale smoke|small|long|paper --seed N --out DIR`."""
     from procscope.workbench import plugins
@@ -31,6 +48,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+@_takes_arguments
 def analyze(arguments: list[str]) -> int:
     """Run an analysis on a cache: `procscope analyze NAME --cache PATH [options of NAME]`."""
     from procscope.workbench import plugins
@@ -52,10 +70,6 @@ def analyze(arguments: list[str]) -> int:
     )
     _say_where(done.record)
     return 0
-
-
-run.takes_arguments = True  # type: ignore[attr-defined]
-analyze.takes_arguments = True  # type: ignore[attr-defined]
 
 
 def repeat(run_directory: Path, /, *, out: Path | None = None) -> int:

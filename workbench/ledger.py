@@ -59,7 +59,9 @@ class Ledger:
         value = number_text(entry.value, entry.unit)
         if not interval or entry.ci_low is None or entry.ci_high is None:
             return value
-        return f"{value} ({number_text(entry.ci_low, entry.unit)} to {number_text(entry.ci_high, entry.unit)})"
+        return (
+            f"{value} ({number_text(entry.ci_low, entry.unit)} to {number_text(entry.ci_high, entry.unit)})"
+        )
 
     def verdict(self, id: str, **where: Any) -> Verdict | None:
         """The verdict on a number; None where no rule covers it or it is undefined."""

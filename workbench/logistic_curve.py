@@ -67,7 +67,9 @@ def binned_shares(
     edges = np.unique(np.quantile(x, np.linspace(0, 1, min(bins, len(x)) + 1)))
     place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
     return [
-        BinnedShare(float(x[place == each].mean()), wilson(int(y[place == each].sum()), int((place == each).sum())))
+        BinnedShare(
+            float(x[place == each].mean()), wilson(int(y[place == each].sum()), int((place == each).sum()))
+        )
         for each in np.unique(place)
     ]
 

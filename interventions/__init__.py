@@ -1,0 +1,9 @@
+"""Interventions on activations as values, and what they change.
+
+``intervention``   what an intervention is: new values for some channels of a hook point
+``ablation``       zero and mean ablation
+``apply``          put interventions on a network for the length of a `with` block
+``arms``           many interventions on the same frames, sharing the layers that they have in common
+``effects``        how far an intervention moves the network's choices, frame by frame
+``zero_channels``  the analysis `zero-channels`: ablate each channel in turn, with controls and intervals
+"""

@@ -1,0 +1,1 @@
+"""Pictures of levels, channels and what drives them."""
