@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import nn
 
 from procscope.activations.capture import Captured, capture
-from procscope.envs.actions import MOVE_TO_ACTION, N_ACTIONS
+from procscope.envs.actions import N_ACTIONS
 from procscope.envs.labels import Columns
 from procscope.workbench import plugins
 
@@ -34,15 +34,6 @@ class Actor(Protocol):
     ) -> Int[np.ndarray, "env"]:
         """Actions 0..14. `labels` are the columns of `procscope.envs.labels` for these frames."""
         ...
-
-
-class ExpertActor:
-    """Goes the shortest way to the goal, by the labels; stays where there is none."""
-
-    def act(
-        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
-    ) -> Int[np.ndarray, "env"]:
-        return MOVE_TO_ACTION[labels["best_move"]]
 
 
 class RandomActor:

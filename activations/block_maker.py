@@ -90,7 +90,8 @@ class BlockMaker:
 
     def close(self) -> None:
         """Free the games."""
-        self._sampler.close()
+        if "_sampler" in self.__dict__:
+            self._sampler.close()
 
     @cached_property
     def _sampler(self) -> Sampler:

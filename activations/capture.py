@@ -140,7 +140,8 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Dropout and batch statistics off for the length of a block; then every module's flag as it was."""
     training = [module for module in model.modules() if module.training]
     try:
-        model.eval()
+        for module in training:
+            module.training = False
         yield
     finally:
         for module in training:

@@ -25,12 +25,8 @@ from pathlib import Path
 from procscope.activations.block_maker import BlockMaker
 from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_config import CacheConfig
-from procscope.activations.cache_writer import (
-    WrittenFile,
-    expected_bytes,
-    open_for_writing,
-    write_block,
-)
+from procscope.activations.cache_format import CacheSpec
+from procscope.activations.cache_writer import WrittenFile, expected_bytes, open_for_writing, write_block
 from procscope.workbench.parallel import parallel_map
 
 __all__ = ["CacheConfig", "build_cache"]
@@ -59,29 +55,37 @@ def build_cache(
             directory that holds another cache (what differs is said) or other things.
         OSError: the disk has too little room, at the start or on the way; committed blocks stay.
     """
-    maker = BlockMaker(config)
+    job = _Job(uuid.uuid4().hex, config, str(directory), engine_threads=1 if workers > 1 else 0)
+    maker = _maker(job)
     try:
         spec = maker.spec
+        with open_for_writing(directory, spec, command) as writer:
+            missing = writer.missing_blocks()
+            if say is not None:
+                say(_plan(spec, len(missing)))
+            finished = parallel_map(
+                partial(_make_block, job),
+                missing,
+                workers=workers,
+                backend=backend,
+                description="" if say is None else "cache blocks",
+            )
+            for index, files in finished:
+                writer.commit(missing[index], files)
     finally:
         maker.close()
-    with open_for_writing(directory, spec, command) as writer:
-        missing = writer.missing_blocks()
-        if say is not None:
-            done = spec.n_blocks - len(missing)
-            say(
-                f"{spec.n_frames} frames in {spec.n_blocks} blocks of {spec.block_frames}"
-                + (f", {done} of them there already" if done else "")
-                + f"; up to {expected_bytes(spec, len(missing)) / 1e6:.0f} MB to write before compression"
-            )
-        job = _Job(uuid.uuid4().hex, config, str(directory), engine_threads=1 if workers > 1 else 0)
-        description = "" if say is None else "cache blocks"
-        make = partial(_make_block, job)
-        for index, files in parallel_map(
-            make, missing, workers=workers, backend=backend, description=description
-        ):
-            writer.commit(missing[index], files)
         _maker.cache_clear()
     return ActivationCache.open(directory)
+
+
+def _plan(spec: CacheSpec, n_missing: int) -> str:
+    """What will be done, for people."""
+    there = f", {spec.n_blocks - n_missing} of them there already" if n_missing < spec.n_blocks else ""
+    megabytes = expected_bytes(spec, n_missing) / 1e6
+    return (
+        f"{spec.n_frames} frames in {spec.n_blocks} blocks of {spec.block_frames}{there}; "
+        f"up to {megabytes:.0f} MB to write before compression"
+    )
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,7 @@ def build(
         num_envs=num_envs,
         device=device,
     )
-    cache = build_cache(
-        config, out, workers=workers, backend=backend, command=command_line(), say=print
-    )
+    cache = build_cache(config, out, workers=workers, backend=backend, command=command_line(), say=print)
     print(f"{cache.path}: {len(cache)} frames of {', '.join(cache.hook_points)}")
 
 
@@ -105,7 +103,9 @@ def info(cache: str, /) -> None:
     print(f"{opened.path}: {len(opened)} frames in {opened.spec.n_blocks} blocks")
     for path, array in opened.spec.arrays.items():
         shape = " x ".join(map(str, array.shape))
-        print(f"  {path}: {shape}, {array.dtype}, {array.bytes_per_frame * len(opened) / 1e6:.0f} MB in memory")
+        print(
+            f"  {path}: {shape}, {array.dtype}, {array.bytes_per_frame * len(opened) / 1e6:.0f} MB in memory"
+        )
     print(f"  labels: {', '.join(opened.label_columns)}")
     print(json.dumps(opened.source, indent=2))
     for built in opened.builds:

@@ -181,17 +181,18 @@ class HookedNetwork(nn.Module):
     """
 
     def setup(self) -> None:
-        """Give every hook point its name."""
-        self.hook_points()
-
-    def hook_points(self) -> dict[str, HookPoint]:
-        """Every hook point by name, in the order of definition."""
-        points = {}
+        """Find the hook points and give them their names. Call it again after replacing submodules."""
+        self._points: dict[str, HookPoint] = {}
         for path, module in self.named_modules():
             if isinstance(module, HookPoint):
                 module.name = path
-                points[path] = module
-        return points
+                self._points[path] = module
+
+    def hook_points(self) -> dict[str, HookPoint]:
+        """Every hook point by name, in the order of definition."""
+        if "_points" not in self.__dict__:
+            self.setup()
+        return dict(self._points)
 
     @contextmanager
     def hooks(
@@ -207,12 +208,13 @@ class HookedNetwork(nn.Module):
         Raises:
             ValueError: a name is no hook point (the nearest names are suggested); nothing is attached then.
         """
+        points = self.hook_points()
         directions: tuple[tuple[Direction, Any], ...] = (("fwd", fwd_hooks), ("bwd", bwd_hooks))
         wanted: list[tuple[HookPoint, HookFunction, Direction]] = [
             (point, hook, direction)
             for direction, pairs in directions
             for name, hook in pairs
-            for point in select_points(self.hook_points(), name).values()
+            for point in select_points(points, name).values()
         ]
         handles: list[HookHandle] = []
         try:
@@ -268,8 +270,8 @@ class HookedNetwork(nn.Module):
 class HookedModules(HookedNetwork):
     """A module written elsewhere, with hook points on the outputs of some of its submodules.
 
-    Calling it calls the module. Nothing is attached to the module until a hook is, and hooks also
-    run when the module itself is called (by Stable-Baselines3, say) inside a `hooks` block.
+    Calling it calls the module; the names are paths inside the module. Nothing is attached to it until a hook
+    is, and hooks also run when the module itself is called (by Stable-Baselines3, say) inside a `hooks` block.
     """
 
     def __init__(self, model: nn.Module, points: dict[str, HookPoint]):
@@ -279,10 +281,6 @@ class HookedModules(HookedNetwork):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.model(*args, **kwargs)
-
-    def hook_points(self) -> dict[str, HookPoint]:
-        """The hook points by name (paths inside the wrapped module)."""
-        return dict(self._points)
 
 
 def hook_modules(model: nn.Module, names: Sequence[str] | None = None) -> HookedModules:

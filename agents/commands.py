@@ -14,6 +14,9 @@ def train_imitation(
     frames: int = 1_000_000,
     seed: int = 0,
     threads: int = 1,
+    start_from: str | None = None,
+    static_rounds: float = 0.4,
+    max_rounds: int | None = None,
     max_minutes: float = float("inf"),
 ) -> None:
     """Train a policy to imitate shortest paths.
@@ -33,6 +36,9 @@ def train_imitation(
         frames: frames to learn from in all.
         seed: seed of weights and data.
         threads: threads of torch; another number rounds differently and so gives another network.
+        start_from: begin with the weights of this network, a name or a path, instead of new ones.
+        static_rounds: share of the rounds, the first ones, that learn from fresh levels alone.
+        max_rounds: stop after this many rounds of 16,384 frames, before the learning rate has fallen.
         max_minutes: stop after the round in which these are over.
     """
     from procscope.agents.imitation import train_imitation as train
@@ -47,8 +53,10 @@ def train_imitation(
         frames=frames,
         seed=seed,
         threads=threads,
+        start_from=start_from,
+        static_rounds=static_rounds,
     )
-    print(train(config, out, max_minutes))
+    print(train(config, out, max_minutes, max_rounds))
 
 
 def evaluate(

@@ -25,6 +25,7 @@ from procscope.agents.acting import policy_logits
 from procscope.envs.actions import MOVE_TO_ACTION, N_ACTIONS, Move
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
 from procscope.envs.state_batch import read_batch
+from procscope.envs.state_write import write_batch
 
 LogitsOf = Callable[[UInt8[np.ndarray, "frame 64 64 3"]], Float32[np.ndarray, "frame action"]]
 """A policy as a function from frames to logits."""
@@ -42,7 +43,7 @@ class Episodes(NamedTuple):
     steps: Int64[np.ndarray, "episode"]
     """Steps played."""
     last_cell: Int64[np.ndarray, "episode xy"]
-    """World cell of the agent when an episode was cut short; (-1, -1) where it ended by itself."""
+    """World cell of the agent when an episode was cut short; (-1, -1) where it ended by itself, as at the goal."""
     stuck: Bool[np.ndarray, "episode"]
     """Cut short while moving between at most four cells."""
 
@@ -69,7 +70,8 @@ def play_episodes(
         states: first states of the episodes, of one game and mode.
         seed: of the action noise; not used when greedy.
         greedy: take the most probable raw action instead of a sampled one.
-        max_steps: steps after which an episode is cut short.
+        max_steps: steps after which an episode is cut short, sooner where the game's own time runs out (a maze's
+            after 500).
         games: games played side by side.
         progress: label of a progress bar; None for no bar.
 
@@ -84,6 +86,7 @@ def play_episodes(
     if n == 0:
         return result
     engine = _engine_for(states[0], min(games, n))
+    states, limits = _outlasting(states, max_steps)
     # One generator: row i of the noise is the same however many episodes follow.
     noise_source = np.random.default_rng(seed)
     noise: dict[int, np.ndarray] = {}
@@ -117,8 +120,8 @@ def play_episodes(
             result.steps[playing] += 1
             ended = engine.first[slots]
             result.success[playing] = ended & (engine.ended_complete[slots] > 0)
-            _follow_last_steps(engine, slots[~ended], playing[~ended], result, trails, max_steps)
-            finished = ended | (result.steps[playing] >= max_steps)
+            _follow_last_steps(engine, slots[~ended], playing[~ended], result, trails, limits)
+            finished = ended | (result.steps[playing] >= limits[playing])
             for episode in playing[finished].tolist():
                 noise.pop(episode, None)
                 trails.pop(episode)
@@ -132,18 +135,32 @@ def _follow_last_steps(
     playing: np.ndarray,
     result: Episodes,
     trails: dict[int, deque],
-    max_steps: int,
+    limits: np.ndarray,
 ) -> None:
     """Read where the agent is, in the last steps before an episode is cut short, and judge it at the end."""
-    late = result.steps[playing] > max_steps - STUCK_STEPS
+    late = result.steps[playing] > limits[playing] - STUCK_STEPS
     if not late.any():
         return
     cells = np.floor(read_batch(engine.get_states(slots[late].tolist())).agent_xy).astype(np.int64)
     for episode, cell in zip(playing[late].tolist(), cells, strict=True):
         trails[episode].append(tuple(cell))
-        if result.steps[episode] >= max_steps:
+        if result.steps[episode] >= limits[episode]:
             result.last_cell[episode] = cell
             result.stuck[episode] = len(set(trails[episode])) <= STUCK_CELLS
+
+
+def _outlasting(
+    states: Sequence[bytes], max_steps: int
+) -> tuple[list[bytes], Int64[np.ndarray, "episode"]]:
+    """The states, such that the engine does not end them for time, and the steps allowed in each.
+
+    An engine whose time runs out starts the next level in that same step: where the agent was is then lost. So time
+    is counted here, and the engine gets a step more.
+    """
+    batch = read_batch(states)
+    left = (batch.timeout - batch.cur_time).astype(np.int64)
+    timeouts = np.where(left <= max_steps, batch.timeout + 1, batch.timeout)
+    return write_batch(batch, timeout=timeouts), np.minimum(left, max_steps)
 
 
 def _engine_for(state: bytes, games: int) -> Engine:

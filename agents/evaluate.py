@@ -8,7 +8,6 @@ Cost: 1,000 levels of maze easy with IMPALA (16, 32, 32), sampled actions: about
 succeed, four where a third runs to the 500th step.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from jaxtyping import Int64
 from procscope.agents.episodes import Episodes, play_episodes, policy
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.labels import label_states
+from procscope.envs.level_supply import Variants
 from procscope.envs.starting_states import starting_states
 from procscope.workbench.statistics import Interval, wilson
 
@@ -67,7 +67,7 @@ def evaluate(
     *,
     game: str = "maze",
     mode: str = "easy",
-    variants: Sequence[str] = (),
+    variants: Variants = (),
     episodes: int = 1000,
     level_seeds: range = TEST_SEEDS,
     seed: int = 0,
@@ -78,6 +78,7 @@ def evaluate(
     """Play the first `episodes` levels of a range of seeds, once each.
 
     Args:
+        variants: names of level variants, or functions, in the order applied.
         seed: of the variants' draws and of the action noise.
         greedy: the most probable action instead of a sampled one.
         progress: label of a progress bar; None for none.

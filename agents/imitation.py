@@ -43,7 +43,7 @@ from procscope.envs.variants import resolve_variants
 from procscope.envs.vector import ProcgenVectorEnv
 from procscope.workbench.atomic import write_bytes_atomically
 from procscope.workbench.checkpoint_header import CheckpointHeader
-from procscope.workbench.checkpoints import save_checkpoint
+from procscope.workbench.checkpoints import load_network, save_checkpoint
 from procscope.workbench.memory import keep_freed_memory
 from procscope.workbench.plugins import load
 
@@ -85,6 +85,8 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = load("procscope.architectures", config.network)(**config.network_options)
+        if config.start_from is not None:
+            network.load_state_dict(load_network(config.start_from).network.state_dict())
         network = network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.peak_learning_rate, weight_decay=config.weight_decay, fused=True
@@ -201,22 +203,29 @@ class Trainer:
         )
 
 
-def train_imitation(config: ImitationConfig, directory: Path, max_minutes: float = float("inf")) -> Path:
+def train_imitation(
+    config: ImitationConfig,
+    directory: Path,
+    max_minutes: float = float("inf"),
+    max_rounds: int | None = None,
+) -> Path:
     """Train, or go on training, in `directory`; returns the path of `network.safetensors`.
 
-    Stops after the round in which `max_minutes` are over; the same call goes on from there.
-    Raises ValueError if `directory` holds a run with another config.
+    Stops after the round in which `max_minutes` are over, or after `max_rounds` rounds in all, at whatever
+    learning rate the schedule has reached; the same call goes on from there.
+    Raises ValueError if `directory` holds a run with another config, or `start_from` another network.
     """
+    rounds = config.rounds if max_rounds is None else min(max_rounds, config.rounds)
     keep_freed_memory()
     torch.set_num_threads(config.threads)
     directory.mkdir(parents=True, exist_ok=True)
     trainer = read_trainer(config, directory) or Trainer.start(config)
     engine = _level_engine(config)
     started = time.monotonic()
-    total = config.rounds * config.round_frames
+    total = rounds * config.round_frames
     done = len(trainer.curve) * config.round_frames
     with tqdm(total=total, initial=done, unit="frame", unit_scale=True, mininterval=5) as progress:
-        while len(trainer.curve) < config.rounds and time.monotonic() - started < max_minutes * 60:
+        while len(trainer.curve) < rounds and time.monotonic() - started < max_minutes * 60:
             trainer.play_round(engine, progress)
             write_trainer(trainer, directory)
     engine.close()
@@ -300,7 +309,10 @@ def read_trainer(config: ImitationConfig, directory: Path) -> Trainer | None:
     groups = trainer.optimiser.state_dict()["param_groups"]
     trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
     for parameter, moments in trainer.optimiser.state.items():
-        for name in ("exp_avg", "exp_avg_sq"):  # in the parameter's memory format, which the file does not keep
+        for name in (
+            "exp_avg",
+            "exp_avg_sq",
+        ):  # in the parameter's memory format, which the file does not keep
             moments[name] = torch.empty_like(parameter).copy_(moments[name])
     trainer.places = Places(**{key: value.numpy() for key, value in _under("places.", tensors).items()})
     trainer.losses = tensors["losses"].tolist()

@@ -25,6 +25,8 @@ class ImitationConfig:
     """Name of the architecture."""
     network_options: dict[str, Any] = field(default_factory=dict)
     """Options of the architecture, such as {"widths": [16, 32, 32]}."""
+    start_from: str | None = None
+    """Begin with the weights of this network (a name or a path) instead of new ones."""
     seed: int = 0
     """Seed of the initial weights and of everything drawn."""
     frames: int = 1_000_000

@@ -52,13 +52,14 @@ class MazeGeometry:
     def of_level(cls, level: MazeValue) -> "MazeGeometry":
         """Of one level as the engine draws it: the whole world, in memory mode the 8 cells round the
         mouse."""
-        sizes, mice = np.array(level.size), np.array(level.mouse)
-        return cls.of_frames(sizes, level.world, mice if level.mode == "memory" else None)
+        return cls.of_frames(
+            level.size, level.world, np.array(level.mouse) if level.mode == "memory" else None
+        )
 
     @classmethod
     def of_frames(
         cls,
-        sizes: Int[np.ndarray, "*frame"],
+        sizes: int | Int[np.ndarray, "*frame"],
         world: int,
         centered_on: Int[np.ndarray, "*frame xy"] | None = None,
     ) -> "MazeGeometry":
@@ -71,11 +72,12 @@ class MazeGeometry:
             raise ValueError(
                 f"sizes of mazes must be odd and at most the world's {world}; given: {np.unique(sizes)}"
             )
-        margin = (world - sizes) // 2
+        margin = np.asarray((world - sizes) // 2)
+        edge = np.asarray(-margin.astype(float))
         if centered_on is None:
-            return cls(margin, -margin.astype(float), -margin.astype(float), world)
+            return cls(margin, edge, edge, world)
         corner = np.asarray(centered_on) + 0.5 - _MEMORY_SPAN / 2
-        return cls(margin, corner[..., 0], corner[..., 1], _MEMORY_SPAN)
+        return cls(margin, np.asarray(corner[..., 0]), np.asarray(corner[..., 1]), _MEMORY_SPAN)
 
     def maze_to_world(self, cells: Int[np.ndarray, "*cell xy"]) -> Int[np.ndarray, "*cell xy"]:
         """Cells counted from the maze's corner, as the engine counts them: from the world's."""
@@ -125,7 +127,7 @@ class MazeGeometry:
         cells = np.stack([np.floor(x + _EDGE), np.ceil(y - _EDGE) - 1], axis=-1)
         return cells.astype(np.int64)
 
-    def cells_of_map(self, positions: int, center: float = MIDDLE) -> Int[np.ndarray, "row col *frame xy"]:
+    def cells_of_map(self, positions: int, center: float = MIDDLE) -> Int[np.ndarray, "row col xy"]:
         """`position_to_cell` of every position of a map; of one maze only."""
         self._require_single()
         rows, columns = np.indices((positions, positions))

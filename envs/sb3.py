@@ -66,7 +66,7 @@ class ProcgenVecEnv(VecEnv):
         frames, rewards, terminated, truncated, infos = self._env.step(self._actions)
         ended = terminated | truncated
         per_game = self._per_game(infos)
-        for index in np.flatnonzero(ended):
+        for index in np.flatnonzero(ended).tolist():
             final, info = infos["final_info"], per_game[index]
             info["TimeLimit.truncated"] = bool(truncated[index])
             info["level_seed"] = int(final["level_seed"][index])

@@ -16,7 +16,7 @@ from struct import pack
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Int, Num
 
 from procscope.envs.state_encoder import generator_bytes, int_bytes, part_bytes, tail_bytes
 from procscope.envs.state_layout import (
@@ -53,7 +53,7 @@ class EngineState:
     scene: Scene
     asset_generator: RandomGenerator
     view: View
-    grid: Int32[np.ndarray, "y x"]
+    grid: Num[np.ndarray, "y x"]
     tail: Tail
 
     def __post_init__(self) -> None:
@@ -69,8 +69,8 @@ class EngineState:
             )
         if self.grid.dtype != np.int32 or self.grid.ndim != 2 or 0 in self.grid.shape:
             raise ValueError(
-                f"expected the grid as an int32 array [y, x] with cells; got shape {self.grid.shape} of
-                {self.grid.dtype}"
+                "expected the grid as an int32 array [y, x] with cells; got shape "
+                f"{self.grid.shape} of {self.grid.dtype}"
             )
         for name in ("entities", "grid"):
             array = getattr(self, name)

@@ -5,6 +5,7 @@ together in `maze_channels_figures.py`.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from procscope.experiments.maze_channels_figures import (
     arms_figure,
@@ -219,7 +220,7 @@ def _zeroing(ledger: Ledger, config: Config, studies: Sequence[NetworkStudy]) ->
     def line(study: NetworkStudy, channel: ChannelStudy) -> str:
         at = _place(study, channel)
 
-        def quote(quantity: str, **where: str) -> str:
+        def quote(quantity: str, **where: Any) -> str:
             return ledger.quote(f"S3.zeroing/{quantity}", **at, **where)
 
         return (
@@ -276,8 +277,9 @@ def _differences(ledger: Ledger, config: Config, studies: Sequence[NetworkStudy]
     ledger.record.table(
         "channels",
         [row for study in studies for row in reading_rows(study, short_name(study.model))],
-        "Every channel that responds to the pairs at all, by effect, with its mean sum where each direction is the right "
-        "first step; for the ten of the largest effect of each network also the AUROC of its reading on random mazes.",
+        "Every channel that responds to the pairs at all, by effect, with its mean sum where each direction is the "
+        "right first step; for the ten of the largest effect in each network also the AUROC of the reading on random "
+        "mazes.",
     )
 
 
@@ -296,5 +298,5 @@ def _name(channel: ChannelStudy) -> str:
     return f"go-{channel.direction.name}"
 
 
-def _place(study: NetworkStudy, channel: ChannelStudy) -> dict[str, str]:
+def _place(study: NetworkStudy, channel: ChannelStudy) -> dict[str, Any]:
     return {"model": study.model, "direction": channel.direction.name.lower()}

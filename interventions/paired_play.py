@@ -102,8 +102,8 @@ def play_arms(
     Returns the function from an arm to whether the cheese was found, level by level.
     """
     pending = members.pending(list({member_key(arm): arm for arm in arms}.values()))
-    for done in parallel_map(play_arm, pending, workers=workers, description="arms played"):
-        members.put(pending[done.item_index], done.result)
+    for index, found in parallel_map(play_arm, pending, workers=workers, description="arms played"):
+        members.put(pending[index], found)
     return lambda arm: np.array(members.get(arm), dtype=bool)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from procscope.activations.actors import ExpertActor, RandomActor, resolve_actor
+from procscope.activations.actors import RandomActor, resolve_actor
 from procscope.activations.block_maker import BlockMaker
 from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_verify import compare_caches, verify_cache
@@ -107,12 +107,12 @@ def test_every_row_is_one_moment_of_one_episode(config, network, tmp_path):
 def test_the_network_that_is_read_acts_by_its_own_logits_in_one_pass_a_step(config, network, tmp_path):
     passes = []
     with network.hooks([("map", lambda a, hook: passes.append(len(a)))]):
-        cache = build_cache(replace(config, noise=0, greedy=True, n_frames=128), tmp_path / "greedy")
+        cache = build_cache(replace(config, noise=0.0, greedy=True, n_frames=128), tmp_path / "greedy")
     assert sum(passes) == 128 + 1, "one more frame tells the shapes"
     rows = cache.labels(["logits", "action"]).to_pandas()
     np.testing.assert_array_equal(rows["action"], np.stack(rows["logits"]).argmax(1))
     drawn = build_cache(
-        replace(config, noise=0, n_frames=1024, num_envs=16, block_frames=512), tmp_path / "drawn"
+        replace(config, noise=0.0, n_frames=1024, num_envs=16, block_frames=512), tmp_path / "drawn"
     )
     rows = drawn.labels(["logits", "action"]).to_pandas()
     logits = np.stack(rows["logits"]).astype(np.float64)
@@ -125,7 +125,7 @@ def test_the_network_that_is_read_acts_by_its_own_logits_in_one_pass_a_step(conf
 
 
 def test_actors(config, tmp_path):
-    expert = build_cache(replace(config, actor="expert", noise=0), tmp_path / "expert").labels().to_pandas()
+    expert = build_cache(replace(config, actor="expert", noise=0.0), tmp_path / "expert").labels().to_pandas()
     np.testing.assert_array_equal(expert["action"], MOVE_TO_ACTION[expert["best_move"]])
     chance = build_cache(replace(config, actor="random"), tmp_path / "random").labels(["action"])
     assert len(set(chance["action"].to_pylist())) == 15
@@ -259,7 +259,7 @@ def test_blocks_of_large_layers_have_fewer_frames(config):
 
 
 def test_actors_by_name():
-    assert isinstance(resolve_actor("expert")[0], ExpertActor)
+    assert resolve_actor("expert")[1] == {"name": "expert"}
     assert isinstance(resolve_actor("random")[0], RandomActor)
     assert resolve_actor("random")[1] == {"name": "random"}
     with pytest.raises(FileNotFoundError):

@@ -34,16 +34,18 @@ def test_what_the_engine_changes_when_a_cell_changes(mode, pixels):
                 continue
             rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
             found = np.array([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1])
-            assert np.abs(found - [top, left, bottom, right]).max() <= 1, cell
+            rounding = 1 + (pixels == 512)  # large pictures are drawn with a rim round each cell
+            assert np.abs(found - [top, left, bottom, right]).max() <= rounding, cell
             row, column = geometry.cell_to_position(np.array(cell), pixels)
-            assert changed[row, column] or pixels == 512, "textures may agree in single pixels"
+            if pixels == 64 and 0 <= row < 64 and 0 <= column < 64:  # large textures may agree in single pixels
+                assert changed[row, column]
             checked += 1
     assert checked > 15
 
 
 def test_by_hand():
     """Size 5 in a world of 15: margin 5, a cell is 64 / 15 = 4.27 pixels, 8 / 15 = 0.53 positions of an 8 x 8 map."""
-    geometry = MazeGeometry.of_frames(np.array(5), 15)
+    geometry = MazeGeometry.of_frames(5, 15)
     assert geometry.maze_to_world(np.array([[0, 0], [4, 4]])).tolist() == [[5, 5], [9, 9]]
     assert geometry.world_to_maze(np.array([0, 14])).tolist() == [-5, 9]
     corner = geometry.cell_edges(np.array([0, 0]), 60)
@@ -72,7 +74,7 @@ def test_by_hand():
 def test_there_and_back(data):
     world = data.draw(st.sampled_from(list(WORLD_CELLS.values())))
     size = data.draw(st.sampled_from(range(3, world + 1, 2)))
-    geometry = MazeGeometry.of_frames(np.array(size), world)
+    geometry = MazeGeometry.of_frames(size, world)
     positions = data.draw(st.sampled_from([64, 100, 512]))
     center = data.draw(st.sampled_from([0.5, IMPALA_CENTER, 1.0]))
     cells = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
@@ -92,7 +94,7 @@ def test_a_batch_of_frames_is_the_single_frames():
     sizes, cells = np.array([3, 7, 15]), np.array([[0, 2], [6, 1], [3, 14]])
     batch = MazeGeometry.of_frames(sizes, 15)
     for index, (size, cell) in enumerate(zip(sizes, cells, strict=True)):
-        single = MazeGeometry.of_frames(size, 15)
+        single = MazeGeometry.of_frames(int(size), 15)
         for method in ("cell_centers", "cell_edges", "cell_to_position"):
             assert (getattr(batch, method)(cells, 8)[index] == getattr(single, method)(cell, 8)).all()
         assert (batch.maze_to_world(cells)[index] == single.maze_to_world(cell)).all()
@@ -105,14 +107,14 @@ def test_a_batch_of_frames_is_the_single_frames():
 
 def test_overlaps_carry_mass():
     size, world = 9, 15
-    geometry = MazeGeometry.of_frames(np.array(size), world)
+    geometry = MazeGeometry.of_frames(size, world)
     overlaps = geometry.overlaps(size, 8)
     assert overlaps.shape == (8, 8, size, size)
     area = (8 / world) ** 2
     np.testing.assert_allclose(
         overlaps.sum(axis=(0, 1)), area, err_msg="each cell is spread over the map in full"
     )
-    full = MazeGeometry.of_frames(np.array(15), 15).overlaps(15, 8)
+    full = MazeGeometry.of_frames(15, 15).overlaps(15, 8)
     np.testing.assert_allclose(
         full.sum(axis=(2, 3)), 1, err_msg="a maze that fills the world fills each position"
     )
@@ -135,7 +137,7 @@ def test_the_center_of_impalas_maps():
     row, column = (np.average(np.arange(64) + 0.5, weights=weights.sum(axis=axis)) for axis in (1, 0))
     center = (row / 8 - 4, column / 8 - 3)
     np.testing.assert_allclose(center, [IMPALA_CENTER] * 2, atol=1e-6)
-    geometry = MazeGeometry.of_frames(np.array(15), 15)
+    geometry = MazeGeometry.of_frames(15, 15)
     cell = geometry.position_to_cell(np.array([4, 3]), 8, IMPALA_CENTER)
     top, left, bottom, right = geometry.cell_edges(cell, 64)
     assert top <= row <= bottom

@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "state above 1 MiB": (lambda s: s.with_grid(np.full((520, 520), 51)), "at most 40000 cells; got 520x520"),
     "visibility 1e5": (lambda s: s.with_view(visibility=1e5), "view.visibility from 1 to 256; got 100000"),
-    "visibility 0": (lambda s: s.with_view(visibility=0), "view.visibility"),
+    "visibility 0": (lambda s: s.with_view(visibility=0.0), "view.visibility"),
     "visibility NaN": (lambda s: s.with_view(visibility=NAN), "view.visibility .*; got nan"),
     "one level seed too few": (
         lambda s: s.with_seed_range(5, 5),

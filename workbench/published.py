@@ -189,9 +189,9 @@ def _rule_of(table: dict[str, Any], name: str) -> Rule:
         raise ValueError(
             f"{name}: expected a rule's direction among {get_args(Direction)}, given {table['direction']!r}"
         )
-    numbers = {key: float(table[key]) for key in ("reference", "margin")}
+    exact: dict[str, Any] = {key: float(table[key]) for key in ("reference", "margin")}
     try:
-        return Rule(**(table | numbers))
+        return Rule(**(table | exact))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

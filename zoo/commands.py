@@ -31,7 +31,6 @@ def add(
     run: Path,
     variants: tuple[str, ...],
     summary: str,
-    command: str,
     folder: Path = Path("zoo"),
     episodes: int = 1000,
 ) -> None:
@@ -42,14 +41,13 @@ def add(
         run: directory of the training run.
         variants: distributions to evaluate on, the one trained on first; several variants of one joined by `+`.
         summary: paragraph for the top of the card.
-        command: the command that trains it again.
         folder: where the files go.
         episodes: levels for each evaluation.
     """
     from procscope.zoo.shipping import ship
 
     distributions = [tuple(variant.split("+")) for variant in variants]
-    print(ship(name, run, folder, distributions, summary=summary, command=command, episodes=episodes))
+    print(ship(name, run, folder, distributions, summary=summary, episodes=episodes))
 
 
 def check(name: str, /, losses: int = 100) -> int:
@@ -62,10 +60,11 @@ def check(name: str, /, losses: int = 100) -> int:
     from procscope.agents.imitation import first_losses
     from procscope.agents.imitation_config import ImitationConfig
     from procscope.workbench.checkpoints import read_checkpoint
+    from procscope.zoo.cards import first_stage
     from procscope.zoo.models import path
     from procscope.zoo.shipping import losses_agree
 
-    training = read_checkpoint(path(name)).header.training
+    training = first_stage(read_checkpoint(path(name)).header.training)
     same, largest = losses_agree(training, first_losses(ImitationConfig(**training["config"]), losses))
     print(f"{name}: first {losses} losses {'identical' if same else f'differ by up to {largest:.3g}'}")
     return 0 if same else 1

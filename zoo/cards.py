@@ -1,0 +1,153 @@
+"""A network's card: what it is, how it was trained, how it plays, what its limits are. All numbers are measured.
+
+`shipping.py` calls it with what it measured; nothing here measures anything.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from procscope.agents.evaluate import Evaluation
+from procscope.workbench.checkpoint_header import CheckpointHeader
+from procscope.workbench.statistics import Interval
+
+
+class Trial(NamedTuple):
+    """One evaluation of the card."""
+
+    variant: tuple[str, ...]
+    greedy: bool
+    evaluation: Evaluation
+
+
+def stages(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a header says of each stage of a training, the first stage first."""
+    earlier = training.get("started_from")
+    return [*(stages(earlier) if earlier else []), training]
+
+
+def first_stage(training: dict[str, Any]) -> dict[str, Any]:
+    """What a header says of the stage that began with new weights."""
+    return stages(training)[0]
+
+
+def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> str:
+    """The command that does one stage of a training again."""
+    config = stage["config"]
+    words = ["procscope train imitation", f"--out {out}", f"--variant {' '.join(config['variant'])}"]
+    if start_from is not None:
+        words.append(f"--start-from {start_from} --static-rounds {config['static_rounds']:g}")
+    words.append(f"--frames {config['frames']} --seed {config['seed']}")
+    rounds = stage["frames"] // config["round_frames"]
+    if stage["frames"] < config["frames"]:
+        words.append(f"--max-rounds {rounds}")
+    return " ".join(words)
+
+
+def train_commands(name: str, training: dict[str, Any]) -> list[str]:
+    """The commands that train a network again, one for each stage."""
+    commands, start_from = [], None
+    for number, stage in enumerate(stages(training), start=1):
+        out = f"training/{name}" + (f"-stage{number}" if number < len(stages(training)) else "")
+        commands.append(train_command(stage, out, start_from))
+        start_from = f"{out}/network.safetensors"
+    return commands
+
+
+def card_text(name: str, header: CheckpointHeader, trials: Sequence[Trial], summary: str, curve: str) -> str:
+    """The card as Markdown."""
+    config = header.training["config"]
+    frames = sum(stage["frames"] for stage in stages(header.training))
+    minutes = sum(stage["seconds"] for stage in stages(header.training)) / 60
+    commands = "\n".join(train_commands(name, header.training))
+    parameters = ", ".join(f"{key} {value}" for key, value in header.options.items())
+    first, end = header.level_seeds or (0, 0)
+    sampled = [trial for trial in trials if not trial.greedy]
+    largest = [
+        f"| {' '.join(trial.variant) or 'unedited'} | {trial.evaluation.by_size[-1].size} | "
+        f"{_percent(trial.evaluation.by_size[-1].success)} |"
+        for trial in sampled
+    ]
+    return f"""# {name}
+
+{summary}
+
+| | |
+|---|---|
+| network | {header.architecture}, {parameters} |
+| environment | Procgen {header.environment["game"]}, mode {header.environment["mode"]} |
+| trained on | level variant {" ".join(header.variant) or "none"}, level seeds {first} to {end - 1} |
+| method | {header.training["method"]} |
+| frames | {frames:,}, each seen once, in {minutes:.0f} minutes on one core of a busy machine |
+| seed | {config["seed"]} |
+| weights | float16, read as float32 |
+
+## Success
+
+Share of {sampled[0].evaluation.success.n:,} levels that training never draws (seeds from 1000000000 on), each once
+from its start cell, in which the goal is reached within the engine's 500 steps; Wilson's 95% interval in brackets.
+
+| levels | actions | success | steps | detour | failures end in the corner / stuck / elsewhere |
+|---|---|---|---|---|---|
+{chr(10).join(_row(trial) for trial in trials)}
+
+*Steps* are those of successful episodes; *detour* is how much longer than the shortest path they were. *Corner*: on
+the maze's top-right cell or next to it. *Stuck*: moving between at most four cells for the last 32 steps.
+
+Sampled actions, largest mazes only:
+
+| levels | size | success |
+|---|---|---|
+{chr(10).join(largest)}
+
+`procscope evaluate {name} --variant {" ".join(sampled[0].variant)} --episodes {sampled[0].evaluation.success.n}`
+measures the first line again.
+
+## Training
+
+```
+{commands}
+```
+
+The same commands on the same kind of machine give the same losses: `procscope zoo check {name}` trains the first 100
+steps again and compares. `{name}.curve.csv` has a line for each round.
+
+| frames | loss | accuracy | accuracy on its own new states |
+|---|---|---|---|
+{chr(10).join(_curve_rows(curve))}
+
+## Limits
+
+It has seen this one game in this one mode, from imitation: it knows what the shortest path does, not what reward is.
+`value` is the expert's discounted return (discount {config["discount"]}), not its own. Its logits put nearly all
+probability on four of the 15 raw actions (left, down, up, right), since the expert plays no others.
+"""
+
+
+def _row(trial: Trial) -> str:
+    found = trial.evaluation
+    steps = "" if found.mean_steps is None else f"{found.mean_steps:.1f}"
+    detour = "" if found.mean_detour is None else f"{100 * found.mean_detour:.0f}%"
+    ends = " / ".join(str(count) for count in found.ends)
+    actions = "greedy" if trial.greedy else "sampled"
+    levels = " ".join(trial.variant) or "unedited"
+    return f"| {levels} | {actions} | {_percent(found.success)} | {steps} | {detour} | {ends} |"
+
+
+def _percent(found: Interval) -> str:
+    return f"{100 * found.value:.1f}% [{100 * found.low:.1f}, {100 * found.high:.1f}], n = {found.n:,}"
+
+
+def _curve_rows(curve: str, most: int = 12) -> list[str]:
+    lines = [line.split(",") for line in curve.strip().splitlines()]
+    column = {title: index for index, title in enumerate(lines[0])}
+    rows = lines[1:]
+    chosen = sorted({round(index * (len(rows) - 1) / max(1, most - 1)) for index in range(most)})
+    shown = []
+    for index in chosen:
+        row = rows[index]
+        own = float(row[column["own_accuracy"]])
+        shown.append(
+            f"| {int(row[column['frames']]):,} | {float(row[column['loss']]):.3f} | "
+            f"{float(row[column['accuracy']]):.3f} | {f'{own:.3f}' if own else ''} |"
+        )
+    return shown
