@@ -181,6 +181,11 @@ class Engine:
 
         Raises ValueError on any other action: the engine takes negative ones silently and moves oddly.
         """
+        if actions.shape != (self.num_envs,) or actions.dtype.kind not in "iu":
+            raise ValueError(
+                f"actions must be integers, one for each of the {self.num_envs} games; "
+                f"given: {actions.dtype} of shape {actions.shape}"
+            )
         if actions.min() < 0 or actions.max() >= N_ACTIONS:
             raise ValueError(
                 f"actions must be in 0..{N_ACTIONS - 1}; given: {actions.min()} .. {actions.max()}"
@@ -194,27 +199,39 @@ class Engine:
         self._env.observe()
 
     def get_states(self, indices: Sequence[int] | None = None) -> list[bytes]:
-        """State bytes of the games with the given indices (all by default), about 21 to 47 kB each."""
+        """State bytes of the games with the given indices (all by default), about 21 to 47 kB each.
+
+        Raises ValueError for an index that no game has.
+        """
+        indices = self._games(indices)
         get_state, env, buffer = self._env._c_lib.get_state, self._env._c_env, self._state_buffer
         view = self._env._ffi.buffer
         return [
             view(buffer, get_state(env, index, buffer, _MAX_STATE_BYTES))[:]
-            for index in (self._all if indices is None else indices)
+            for index in indices
         ]
 
     def set_states(self, states: Sequence[bytes], indices: Sequence[int] | None = None) -> None:
         """Put state bytes into the games with the given indices (all by default) and draw them.
 
         The bytes must come from `get_states` or have passed `procscope.envs.state`. Raises ValueError if
-        there are not as many states as indices.
+        there are not as many states as indices, or for an index that no game has.
         """
-        indices = self._all if indices is None else indices
+        indices = self._games(indices)
         if len(states) != len(indices):
             raise ValueError(f"expected one state per game: {len(indices)} games, {len(states)} states")
         set_state, env = self._env._c_lib.set_state, self._env._c_env
         for index, state in zip(indices, states, strict=True):
             set_state(env, index, state, len(state))
         self._env.observe()
+
+    def _games(self, indices: Sequence[int] | None) -> Sequence[int]:
+        """The indices, all by default; the engine itself would read beyond its games and end the process."""
+        if indices is None:
+            return self._all
+        if len(indices) and not 0 <= min(indices) <= max(indices) < self.num_envs:
+            raise ValueError(f"indices must be of the games 0..{self.num_envs - 1}; given: {list(indices)}")
+        return indices
 
     def render(self, states: Sequence[bytes]) -> UInt8[np.ndarray, "state 64 64 3"]:
         """What an agent sees in each of the given states. Uses the games of this engine as scratch."""

@@ -83,4 +83,4 @@ class MeanAblation(Intervention):
                 f"there are means; it has shape {tuple(chosen.shape)}"
             )
         means = torch.tensor(self.means, dtype=chosen.dtype, device=chosen.device)
-        return means.reshape(1, -1, *(1,) * (chosen.ndim - 2))
+        return means.reshape(1, -1, *(1,) * (chosen.ndim - 2)).expand_as(chosen)

