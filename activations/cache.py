@@ -33,7 +33,7 @@ from procscope.activations.hooks import HookedModules
 from procscope.workbench.checkpoints import weights_hash
 from procscope.workbench.plugins import suggest
 
-POOL_BYTES = 256 * 2**20
+POOL_BYTES = 128 * 2**20
 """Activations held at once for shuffling."""
 
 

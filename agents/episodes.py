@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from tqdm import tqdm
 
 from procscope.agents.acting import policy_logits
+from procscope.agents.loops import FULLY_SHOWN, Loops
 from procscope.envs.actions import MOVE_TO_ACTION, N_ACTIONS, Move
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
 from procscope.envs.state_batch import read_batch
@@ -69,7 +70,8 @@ def play_episodes(
         logits_of: the policy; it sees the frames of the games still in play.
         states: first states of the episodes, of one game and mode.
         seed: of the action noise; not used when greedy.
-        greedy: take the most probable raw action instead of a sampled one.
+        greedy: take the most probable raw action instead of a sampled one. In the maze, rounds of a loop that the
+            policy cannot leave are then not played (`procscope.agents.loops`): it must have no memory.
         max_steps: steps after which an episode is cut short, sooner where the game's own time runs out (a maze's
             after 500).
         games: games played side by side.
@@ -92,6 +94,7 @@ def play_episodes(
     noise: dict[int, np.ndarray] = {}
     episode_of = np.full(engine.num_envs, -1)
     trails: dict[int, deque] = {}
+    loops, repeats = Loops(), greedy and engine.options.game in FULLY_SHOWN
     following = 0
     actions = np.full(engine.num_envs, MOVE_TO_ACTION[Move.STAY], np.int32)
     with tqdm(total=n, desc=progress, unit="episode", disable=progress is None) as bar:
@@ -110,7 +113,13 @@ def play_episodes(
             if not len(slots):
                 return result
             playing = episode_of[slots]
-            logits = logits_of(engine.frames[slots])
+            frames = engine.frames[slots]
+            if repeats:
+                for episode, frame in zip(playing.tolist(), frames, strict=True):
+                    limits[episode] -= loops.steps_to_skip(
+                        episode, frame, int(result.steps[episode]), int(limits[episode]), STUCK_STEPS
+                    )
+            logits = logits_of(frames)
             if not greedy:
                 logits = logits + np.stack(
                     [noise[episode][result.steps[episode]] for episode in playing.tolist()]
@@ -125,6 +134,7 @@ def play_episodes(
             for episode in playing[finished].tolist():
                 noise.pop(episode, None)
                 trails.pop(episode)
+                result.steps[episode] += loops.forget(episode)
             episode_of[slots[finished]] = -1
             bar.update(int(finished.sum()))
 

@@ -86,7 +86,7 @@ class Trainer:
             torch.manual_seed(config.seed)
             network = load("procscope.architectures", config.network)(**config.network_options)
         if config.start_from is not None:
-            network.load_state_dict(load_network(config.start_from).network.state_dict())
+            _copy_weights(load_network(config.start_from).network, network, config.start_from)
         network = network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.peak_learning_rate, weight_decay=config.weight_decay, fused=True
@@ -218,9 +218,9 @@ def train_imitation(
     rounds = config.rounds if max_rounds is None else min(max_rounds, config.rounds)
     keep_freed_memory()
     torch.set_num_threads(config.threads)
-    directory.mkdir(parents=True, exist_ok=True)
     trainer = read_trainer(config, directory) or Trainer.start(config)
     engine = _level_engine(config)
+    directory.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     total = rounds * config.round_frames
     done = len(trainer.curve) * config.round_frames
@@ -246,6 +246,15 @@ def first_losses(config: ImitationConfig, n: int = 100) -> list[float]:
         trainer.play_round(engine, progress, batches=n)
     engine.close()
     return trainer.losses
+
+
+def _copy_weights(source: torch.nn.Module, target: torch.nn.Module, name: str) -> None:
+    try:
+        target.load_state_dict(source.state_dict())
+    except RuntimeError as error:
+        raise ValueError(
+            f"start_from must be a network like the one to train; {name} is another. {error}"
+        ) from error
 
 
 def _level_engine(config: ImitationConfig) -> Engine:

@@ -4,7 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from procscope.envs.engine import TRAINING_SEEDS
+from procscope.envs.engine import TRAINING_SEEDS, EngineOptions
+from procscope.envs.variants import resolve_variants
+
+#: Times a million and three, plus the round, it must be a seed that the engine takes (`imitation.round_seed`).
+MAX_SEED = 2146
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,15 @@ class ImitationConfig:
     def __post_init__(self) -> None:
         if self.game != "maze":
             raise ValueError(f"imitation data exist for the game maze; given: {self.game!r}")
+        EngineOptions(self.game, self.mode, level_seeds=range(*self.level_seeds))
+        resolve_variants(self.variant)
+        if min(self.batch_size, self.own_games, self.threads) < 1:
+            raise ValueError(
+                "batch_size, own_games and threads must be at least 1; given: "
+                f"{self.batch_size}, {self.own_games}, {self.threads}"
+            )
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ValueError(f"seed must be in 0..{MAX_SEED}; given: {self.seed}")
         if self.frames < self.round_frames or self.round_frames % self.batch_size:
             raise ValueError(
                 "frames must be at least round_frames, and round_frames a multiple of batch_size; given: "

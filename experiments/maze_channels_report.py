@@ -236,7 +236,7 @@ def _zeroing(ledger: Ledger, config: Config, studies: Sequence[NetworkStudy]) ->
         "Asked: with the cheese exactly on the bottom-right cell, going up is rarely right. Is the cheese found more "
         "often when the go-UP channel is set to zero? Every arm plays the same "
         f"{config.played_mazes} mazes of {config.played_size} x {config.played_size} cells that have a decision "
-        "square, with sampled actions, the same action noise and 256 steps.\n\n"
+        f"square, with sampled actions, the same action noise and {config.max_steps} steps.\n\n"
         "Controls that the study lacked: the channel at its mean in place of zero, which later layers may never meet; "
         f"and {config.controls} random channels and {config.controls} of like norm, zeroed one at a time. Channels "
         "that the pair finder reads as the same direction, and silent ones, are no controls. For the go-RIGHT channel, "

@@ -30,6 +30,8 @@ class Config:
     """Width in cells of the mazes that are played; the study's are 15."""
     played_mazes: int = 400
     """Mazes played in every arm; the study's are 1,000."""
+    max_steps: int = 256
+    """Steps after which an episode is cut short; the study's number."""
     controls: int = 3
     """Control channels of each kind, random and of like norm, for each channel studied."""
     workers: int = 2
@@ -39,10 +41,11 @@ class Config:
 SCALES = {
     "smoke": Config(
         models=("maze-easy-topright", "maze-easy-anywhere"),
-        base_mazes=6,
-        squares=60,
-        decision_mazes=120,
-        played_mazes=16,
+        base_mazes=4,
+        squares=40,
+        decision_mazes=80,
+        played_mazes=8,
+        max_steps=64,
         controls=1,
         workers=1,
     ),
@@ -77,5 +80,5 @@ def draw_mazes(config: Config, seed: int) -> Mazes:
     first = int(np.random.default_rng(seed).integers(TEST_SEEDS.start, TEST_SEEDS.stop - 10**7))
     n = config.squares
     seeds = maze_seeds_of_size(config.size, 2 * n + config.decision_mazes, first_seed=first)
-    played = PlayedMazes(config.played_size, config.played_mazes, first)
+    played = PlayedMazes(config.played_size, config.played_mazes, first, max_steps=config.max_steps)
     return Mazes(seeds[:n], seeds[n : 2 * n], seeds[2 * n :], played)

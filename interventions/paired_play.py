@@ -40,6 +40,8 @@ class PlayedMazes:
     first_seed: int
     variants: tuple[str, ...] = ("cheese-bottom-right:1",)
     """The cheese exactly on the bottom-right cell, as in the study."""
+    max_steps: int = 256
+    """Steps after which an episode is cut short."""
 
     def states(self, *, mouse_anywhere: bool = False) -> list[bytes]:
         """First states of the first `count` mazes with a decision square between cheese and corner.
@@ -70,7 +72,6 @@ class PlayedArm:
     """`Intervention.to_config()`; None for the untouched network."""
     seed: int
     """Of the action noise, the same for all arms that are compared."""
-    max_steps: int = 256
     version: int = 1
     """Of this computation; raised when it changes."""
 
@@ -89,7 +90,7 @@ def play_arm(arm: PlayedArm) -> list[bool]:
     changes = [] if arm.intervention is None else [Intervention.from_config(arm.intervention)]
     with applied(loaded.network, *changes):
         episodes = play_episodes(
-            policy(loaded.network), arm.mazes.states(), seed=arm.seed, max_steps=arm.max_steps
+            policy(loaded.network), arm.mazes.states(), seed=arm.seed, max_steps=arm.mazes.max_steps
         )
     return episodes.success.tolist()
 

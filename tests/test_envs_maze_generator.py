@@ -37,7 +37,7 @@ def test_our_levels_hold_the_invariants(world, data):
 
 def test_the_distribution_is_the_engines():
     """Of levels of size 3 and 5: which maze, where the cheese is. Chi-squared tests of two samples, fixed seeds."""
-    engines = [level for level in MazeLevel.from_seeds(range(2500)) if level.size <= 5]
+    engines = [level for level in MazeLevel.from_seeds(range(1500)) if level.size <= 5]
     rng = np.random.default_rng(0)
     ours = [MazeLevel.generate(level.size, rng) for level in engines]
     for size in (3, 5):
@@ -68,7 +68,7 @@ def test_each_violation_is_named(walls, data):
         assert ("corners are free" in found) == ((x, y) in ((0, 0), (size - 1, size - 1)))
     elif x % 2 and y % 2:
         assert f"odd x and odd y are walls: ({x}, {y})" in found
-        assert "the moves are" in found
+        assert "the moves are" in found or f"a free cell has a free neighbour: ({x}, {y})" in found
     elif changed[y, x]:
         assert "there are 2 separate parts" in found
     else:

@@ -32,7 +32,10 @@ def frames():
 ARMS = {
     "conv_out": [(), (ZeroAblation("conv_out", [1]),), (MeanAblation("conv_out", [2, 3], means=[1.0, 2.0]),)],
     "mixed": [(ZeroAblation("fc", [0]), ZeroAblation("conv_out", [5])), (), (ZeroAblation("fc_pre"),)],
-    "inside a residual unit": [(ZeroAblation("block3.unit1.conv1", [2]),), (ZeroAblation("block2.res1", [0]),)],
+    "inside a residual unit": [
+        (ZeroAblation("block3.unit1.conv1", [2]),),
+        (ZeroAblation("block2.res1", [0]),),
+    ],
     "the end": [(ZeroAblation("logits", [0]),), ()],
 }
 
@@ -70,7 +73,10 @@ def test_where_the_batch_can_be_widened(impala, frames):
     assert split_point(impala, frames, ["fc", "conv_out"]) == "conv_out"
     assert split_point(impala, frames, ["fc"]) == "fc"
     assert split_point(impala, frames, ["value"]) == "fc", "the logits do not pass through the value"
-    assert split_point(impala, frames, ["block1.unit1.conv1"]) not in ("block1.unit1.conv1", "block1.unit1.relu1")
+    assert split_point(impala, frames, ["block1.unit1.conv1"]) not in (
+        "block1.unit1.conv1",
+        "block1.unit1.relu1",
+    )
 
 
 def test_any_module_and_repeated_input():
@@ -147,4 +153,6 @@ def test_effects_of_arms(impala, frames):
     assert (effects.action_kl[1] > 1e-4).all()
     assert len(set(effects.move[1])) == 1, "without conv_out every frame is alike"
     with pytest.raises(ValueError, match="value alone"):
-        measure_effects(nn.Sequential(nn.Linear(4, 1)), [np.zeros((2, 4), np.float32)], [(ZeroAblation("0"),)])
+        measure_effects(
+            nn.Sequential(nn.Linear(4, 1)), [np.zeros((2, 4), np.float32)], [(ZeroAblation("0"),)]
+        )

@@ -48,7 +48,7 @@ def test_precision_recall_and_auroc_of_a_small_example():
     found = readout([(9, True), (8, True), (7, False), (6, True), (1, False), (0, False)])
     assert precision_threshold(found, 0.99) == 7.5
     assert found.precision_above(7.5)[::3] == (1.0, 2)
-    assert found.precision_above(5)[::3] == (0.75, 4)
+    assert found.precision_above(5.0)[::3] == (0.75, 4)
     assert found.recall_above(7.5)[::3] == (pytest.approx(2 / 3), 3)
     assert found.auroc.value == pytest.approx(roc_auc_score(found.is_right, found.sums))
     with pytest.raises(ValueError, match="above"):
@@ -97,7 +97,7 @@ class Painted(HookedNetwork):
 def test_mass_at_the_mouse_is_near_it_and_mass_far_from_it_is_not():
     shown = frames_from_seeds("maze", range(TEST_SEEDS.start, TEST_SEEDS.start + 30), ["mouse-anywhere"])
     labels = shown.labels
-    # Worked out apart: a cell of the 15-cell world is 64 / 15 pixels wide; position i of the map is centred on pixel 8 i.
+    # Worked out apart: a cell is 64 / 15 pixels wide, and position i of the map is centred on pixel 8 i.
     margin = (15 - labels["maze_size"]) // 2
     column = np.round((labels["agent_x"] + margin + 0.5) * 64 / 15 / 8).astype(int)
     row = np.round((15 - labels["agent_y"] - margin - 0.5) * 64 / 15 / 8).astype(int)

@@ -4,10 +4,13 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from procscope.activations.cache import ActivationCache
+from procscope.activations.cache_format import ArraySpec, CacheSpec
+from procscope.activations.cache_writer import BlockContents, open_for_writing, write_block
 from procscope.activations.capture import capture
 from procscope.activations.collect import CacheConfig, build_cache
 from procscope.agents.impala import Impala
@@ -60,7 +63,9 @@ def place(tmp_path_factory, network):
 
 def analyse(place, out, *, cache="cache", seed=0, **options):
     config = ZeroChannels(**({"model": str(place / "network.safetensors"), "resamples": 200} | options))
-    return run_analysis("zero-channels", ANALYSIS, str(place / cache), config, seed=seed, out=out, command="test")
+    return run_analysis(
+        "zero-channels", ANALYSIS, str(place / cache), config, seed=seed, out=out, command="test"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +123,17 @@ def test_controls_are_other_channels_of_the_same_sweep(done):
 def test_the_record_is_complete_and_the_same_again(place, done, tmp_path):
     directory = done.record.directory
     names = {path.name for path in directory.rglob("*") if path.is_file()}
-    assert {"action_kl.png", "best_move_change.svg", "effect_against_norm.png", "channels.csv", "report.html"} <= names
+    assert {
+        "action_kl.png",
+        "best_move_change.svg",
+        "effect_against_norm.png",
+        "channels.csv",
+        "report.html",
+    } <= names
     metrics = json.loads((directory / "metrics.json").read_text())
     assert len(metrics) == 1 + 10 * 7
     assert {m["where"]["arm"] for m in metrics} == {"untouched", "zero", "mean"}
-    assert "channel of like norm" in (directory / "report.html").read_text() or "like norm" in (
-        directory / "report.html"
-    ).read_text()
+    assert "of like norm" in (directory / "report.html").read_text()
     again = analyse(place, tmp_path)
     assert json.loads((again.record.directory / "metrics.json").read_text()) == metrics
 
@@ -157,36 +166,34 @@ def test_misuse(place, tmp_path, options, message):
         analyse(place, tmp_path, **options)
 
 
-def test_one_frame_of_each_level():
-    class Labels:
-        path = "here"
+def labelled_cache(directory, **labels):
+    """A cache of one block that holds little but labels."""
+    spec = CacheSpec(350, 350, {"activations/fc": ArraySpec((1,), "float32")}, {})
+    contents = BlockContents({"activations/fc": np.zeros((350, 1), np.float32)}, pa.table(labels))
+    with open_for_writing(directory, spec) as writer:
+        writer.commit(0, write_block(directory, spec, 0, contents))
+    return ActivationCache.open(directory)
 
-        def __init__(self, **columns):
-            self.columns = columns
 
-        def labels(self, names):
-            import pyarrow as pa
-
-            return pa.table({name: self.columns[name] for name in names})
-
-    seeds = np.repeat(np.arange(50), 7)
-    cache = Labels(level_seed=seeds, at=np.arange(350) % 7 == 3, episode=np.arange(350) // 70)
+def test_one_frame_of_each_level(tmp_path):
+    seeds, episodes = np.repeat(np.arange(50), 7), np.arange(350) // 70
+    cache = labelled_cache(tmp_path / "seeds", level_seed=seeds, at=np.arange(350) % 7 == 3, episode=episodes)
     frames = independent_frames(cache, 1000, np.random.default_rng(0))
-    assert sorted(seeds[frames]) == list(range(50))
+    assert list(seeds[frames]) == list(range(50))
     assert len(set(frames % 7)) == 7, "any frame of a level"
     assert (independent_frames(cache, 1000, np.random.default_rng(0), "at") % 7 == 3).all()
-    cache.columns["level_seed"] = np.full(350, -1)
-    assert sorted(independent_frames(cache, 9, np.random.default_rng(0)) // 70) == [0, 1, 2, 3, 4]
+    cache = labelled_cache(tmp_path / "no-seeds", level_seed=np.full(350, -1), episode=episodes)
+    assert list(episodes[independent_frames(cache, 9, np.random.default_rng(0))]) == [0, 1, 2, 3, 4]
 
 
 def test_many_means_get_the_intervals_that_one_gets():
     rng = np.random.default_rng(0)
     samples = np.stack([rng.exponential(size=80), rng.normal(size=80) + 50, np.full(80, 0.25)], axis=1)
-    found = bootstrap_means(samples, rng=rng, resamples=20_000)
+    found = bootstrap_means(samples, rng=rng, resamples=10_000)
     for column, interval in zip(samples.T[:2], found[:2], strict=True):
-        one = bootstrap(np.mean, column, rng=rng, resamples=9_999)
+        one = bootstrap(np.mean, column, rng=rng, resamples=4_000)
         spread = column.std() / np.sqrt(80)
-        np.testing.assert_allclose(interval[:3], one[:3], atol=0.06 * spread)
+        np.testing.assert_allclose(interval[:3], one[:3], atol=0.1 * spread)
         assert interval.n == 80
     assert found[2][:3] == pytest.approx((0.25, 0.25, 0.25))
     with pytest.raises(ValueError, match="two samples"):

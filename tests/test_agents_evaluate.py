@@ -1,0 +1,167 @@
+"""Evaluation: success, steps and where failures end, on mazes whose outcome is known; and its command."""
+
+import json
+
+import numpy as np
+import pytest
+from fixed_policy import FixedPolicy
+
+from procscope.agents.evaluate import FailureEnds, evaluate, mode_world
+from procscope.agents.evaluation_text import as_data, as_text
+from procscope.envs.engine import TEST_SEEDS
+from procscope.envs.labels import label_states
+from procscope.envs.maze import MazeLevel
+from procscope.envs.starting_states import starting_states
+from procscope.workbench.cli import main
+from procscope.workbench.statistics import wilson
+
+LEFT, UP, RIGHT = 1, 5, 7
+MAZE = """
+    .....
+    .###.
+    .#...
+    .#.##
+    M#..C
+"""
+
+
+def play(text: str, action: int, **options):
+    """Two episodes of one given maze, with a policy that always takes one action."""
+    level = MazeLevel.from_ascii(text)
+    return evaluate(
+        FixedPolicy(action), variants=[lambda _, rng: level], episodes=2, greedy=True, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "ends"),
+    [
+        (MAZE, LEFT, FailureEnds(corner=0, stuck=2, elsewhere=0)),
+        (MAZE.replace(".....", "..M..").replace("M#..C", ".#..C"), RIGHT, FailureEnds(2, 0, 0)),
+        (MAZE.replace(".###.", ".###M").replace("M#..C", ".#..C"), LEFT, FailureEnds(2, 0, 0)),
+        (MAZE.replace("M#..C", ".#.MC"), LEFT, FailureEnds(0, 2, 0)),
+    ],
+    ids=["against the wall", "into the corner", "below the corner", "two below it"],
+)
+@pytest.mark.parametrize("max_steps", [20, 500])
+def test_failures_end_in_the_corner_or_stuck(text, action, ends, max_steps):
+    found = play(text, action, max_steps=max_steps)
+    assert found.ends == ends
+    assert found.success == wilson(0, 2)
+    assert found.mean_steps is None
+    assert found.mean_detour is None
+    assert "steps to goal" not in as_text("a", found)
+
+
+def test_failures_that_end_on_the_move_end_elsewhere():
+    corridor = "\n".join(["." * 14 + "C"] + ["." + "#" * 14] * 13 + ["M" + "#" * 14])
+    assert play(corridor, UP, max_steps=7).ends == FailureEnds(0, 0, 2)
+    assert play(corridor, UP, max_steps=3).ends == FailureEnds(0, 2, 0)
+
+
+def test_left_arrives_where_the_cheese_is_on_the_left():
+    found = play("C..\n##.\n..M".replace("C..", "C.M").replace("..M", "..."), LEFT)
+    assert found.success == wilson(2, 2)
+    assert (found.mean_steps, found.mean_detour) == (2.0, 0.0)
+    assert found.ends == FailureEnds(0, 0, 0)
+    assert [(row.size, row.success.n) for row in found.by_size] == [(3, 2)]
+
+
+def test_the_numbers_are_those_of_the_episodes():
+    """Random play on the first test levels: every mean worked out again from the episodes and the levels."""
+    found = evaluate(FixedPolicy(), episodes=40, max_steps=150, seed=2)
+    states = starting_states("maze", TEST_SEEDS[:40])
+    won, steps = found.episodes.success, found.episodes.steps
+    assert 3 < won.sum() < 37
+    assert found.success == wilson(int(won.sum()), 40)
+    sizes = np.array([MazeLevel.from_state(state).size for state in states])
+    np.testing.assert_array_equal(found.sizes, sizes)
+    assert {row.size: row.success for row in found.by_size} == {
+        size: wilson(int(won[sizes == size].sum()), int((sizes == size).sum())) for size in set(sizes.tolist())
+    }
+    shortest = label_states(states)["distance_to_goal_cells"]
+    assert found.mean_steps == pytest.approx(np.mean(steps[won]))
+    assert found.mean_detour == pytest.approx(np.mean(steps[won] / shortest[won]) - 1)
+    assert found.mean_detour > 0.5
+    assert sum(found.ends) == 40 - won.sum()
+    data = json.loads(json.dumps(as_data(found)))
+    assert data["success"]["n"] == 40
+    assert data["by_size"].keys() == {str(size) for size in sizes}
+    assert data["failures_end"] == found.ends._asdict()
+    text = as_text("random", found)
+    assert text.startswith("random\n")
+    for number in (f"{100 * won.mean():.1f}%", f"{found.mean_steps:.1f}", f"{100 * found.mean_detour:.0f}%"):
+        assert number in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"episodes": 0}, "episodes must be from 1 to the 1000000000 level seeds; given: 0"),
+        ({"episodes": 4, "level_seeds": range(3)}, "from 1 to the 3 level seeds; given: 4"),
+        ({"mode": "extreme"}, "maze has the modes easy, hard, memory"),
+        ({"game": "heist"}, "labels exist for the games maze; given: 'heist'"),
+        ({"variants": ("no-chese",)}, "Did you mean no-cheese"),
+        ({"max_steps": 0}, "max_steps and games must be at least 1"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(FixedPolicy(), **({"episodes": 2} | options))
+
+
+def test_worlds_are_as_wide_as_the_engines():
+    for mode in ("easy", "hard", "memory"):
+        assert len(MazeLevel.from_seed(1, mode).walls) <= mode_world(mode)
+        (state,) = starting_states("maze", [1], mode=mode)
+        assert label_states([state])["maze_size"][0] == MazeLevel.from_state(state).size
+
+
+@pytest.fixture
+def procscope(capsys):
+    """Run a command: (status, output, errors)."""
+
+    def call(*arguments):
+        status = main([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_the_command_prints_and_writes_what_it_measured(procscope, tiny_run, tmp_path):
+    model, out = tiny_run / "network.safetensors", tmp_path / "deep" / "found.json"
+    options = ("--episodes", 6, "--max-steps", 30, "--variant", "cheese-anywhere", "mouse-anywhere")
+    status, output, _ = procscope("evaluate", model, *options, "--out", out)
+    assert status == 0
+    assert f"{model}, cheese-anywhere mouse-anywhere, sampled actions" in output
+    assert "greedy actions" in output
+    written = json.loads(out.read_text())
+    assert written["variant"] == ["cheese-anywhere", "mouse-anywhere"]
+    assert written["first_level_seed"] == 10**9
+    for actions in ("sampled", "greedy"):
+        assert written[actions]["success"]["n"] == 6
+        assert f"{100 * written[actions]['success']['value']:5.1f}%" in output
+    status, output, _ = procscope("evaluate", model, *options, "--actions", "greedy")
+    assert status == 0
+    assert "sampled" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["maze-easy-toprigth"], "Did you mean maze-easy-topright"),
+        (["nowhere.safetensors"], "nowhere.safetensors"),
+        (["MODEL", "--variant", "cheese-topright"], "Did you mean cheese-top-right"),
+        (["MODEL", "--episodes", "0"], "episodes must be from 1"),
+        (["MODEL", "--max-steps", "0", "--episodes", "2"], "max_steps and games must be at least 1"),
+        (["MODEL", "--first-level-seed", "-1", "--episodes", "2"], "a level seed must be in"),
+        (["MODEL", "--actions", "best"], "best"),
+        (["MODEL", "--episodes", "2", "--device", "abacus"], "abacus"),
+    ],
+)
+def test_a_users_mistakes_end_with_2(procscope, tiny_run, arguments, message):
+    model = str(tiny_run / "network.safetensors")
+    status, _, errors = procscope("evaluate", *(model if word == "MODEL" else word for word in arguments))
+    assert status == 2
+    assert message in errors
+    assert "Traceback" not in errors

@@ -1,0 +1,163 @@
+"""The zoo: every shipped network loads and says how it was made; shipping one makes its files and its card."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from procscope.agents.acting import policy_logits
+from procscope.agents.evaluate import evaluate
+from procscope.agents.imitation_config import ImitationConfig
+from procscope.workbench import plugins
+from procscope.workbench.checkpoints import load_network, read_checkpoint
+from procscope.workbench.cli import main
+from procscope.zoo import card, load, models, names, path
+from procscope.zoo.shipping import losses_agree, ship
+
+FIRST = ("maze-easy-anywhere", "maze-easy-corner", "maze-easy-topright")
+"""The networks that the first experiments need."""
+LARGEST_FILE = 8 * 2**20
+SHIPPED = sorted({*FIRST, *plugins.names("procscope.models")})
+
+
+def test_the_files_are_the_registered_models():
+    assert names() == plugins.names("procscope.models") == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_network_loads(name):
+    model = load(name)
+    assert model.name == name
+    assert model.weights_hash == load_network(name).weights_hash, "by its registered name too"
+    assert not model.network.training
+    assert all(weights.dtype == torch.float32 for weights in model.network.parameters())
+    frames = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    logits = policy_logits(model.network, frames)
+    assert logits.shape == (2, 15)
+    assert np.isfinite(logits).all()
+    assert (logits[0] != logits[1]).any()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_says_how_its_network_was_made_and_how_it_plays(name):
+    header, text = read_checkpoint(path(name)).header, card(name)
+    assert text.startswith(f"# {name}\n")
+    assert header.training["command"] in text
+    assert header.training["command"].startswith("procscope train ")
+    for word in ("## Success", "## Limits", " ".join(header.variant), "Wilson", f"procscope evaluate {name}"):
+        assert word in text
+    assert header.metrics, "its measured success is in the file"
+    for value, low, high, n in header.metrics.values():
+        assert 0 <= low <= value <= high <= 1
+        assert n >= 1000
+        assert f"{100 * value:.1f}% [{100 * low:.1f}, {100 * high:.1f}], n = {n:,}" in text
+    assert header.level_seeds is not None
+    assert header.level_seeds[1] <= 10**8, "training levels are no test levels"
+    assert len(header.training["first_losses"]) == 100
+    ImitationConfig(**header.training["config"])
+    rows = path(name).with_suffix(".curve.csv").read_text().splitlines()
+    assert len(rows) > 10
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_files_are_small(name):
+    files = list(path(name).parent.glob(f"{name}.*"))
+    assert {file.name.removeprefix(name) for file in files} == {".safetensors", ".md", ".curve.csv"}
+    assert all(file.stat().st_size <= LARGEST_FILE for file in files)
+
+
+@pytest.fixture(scope="module")
+def shipped(tiny_run, tmp_path_factory):
+    """The folder of a zoo that holds the tiny run alone, shipped as `tiny-topright`."""
+    folder = tmp_path_factory.mktemp("zoo")
+    distributions = [("cheese-top-right",), ("cheese-anywhere", "mouse-anywhere"), ()]
+    ship(
+        "tiny-topright",
+        tiny_run,
+        folder,
+        distributions,
+        summary="A tiny one.",
+        command="procscope train imitation --out there",
+        episodes=4,
+    )
+    return folder
+
+
+@pytest.fixture
+def zoo(shipped, monkeypatch):
+    monkeypatch.setattr(models, "_folder", lambda: shipped)
+    return shipped
+
+
+def test_shipping_keeps_the_network_and_measures_it(zoo, tiny_run):
+    assert names() == ["tiny-topright"]
+    model = load("tiny-topright")
+    with safe_open(path("tiny-topright"), framework="pt") as file:
+        assert {file.get_tensor(key).dtype for key in file.keys()} == {torch.float16}  # noqa: SIM118
+    trained = read_checkpoint(tiny_run / "network.safetensors")
+    for name, weights in model.network.state_dict().items():
+        torch.testing.assert_close(weights, trained.tensors[name], rtol=1e-3, atol=1e-6)
+    assert set(model.header.metrics) == {
+        f"success/{levels}/{actions}"
+        for levels in ("cheese-top-right", "cheese-anywhere mouse-anywhere", "unedited")
+        for actions in ("sampled", "greedy")
+    }
+    again = evaluate(model.network, variants=("cheese-top-right",), episodes=4).success
+    assert model.header.metrics["success/cheese-top-right/sampled"] == tuple(again)
+    text = card("tiny-topright")
+    assert "A tiny one." in text
+    assert "procscope train imitation --out there" in text
+    assert (zoo / "tiny-topright.curve.csv").read_bytes() == (tiny_run / "curve.csv").read_bytes()
+    assert "| 3,072 |" in text, "the last round of the curve"
+
+
+def test_an_unknown_name_suggests_the_nearest(zoo):
+    for function in (path, load, card):
+        with pytest.raises(ValueError, match=r"unknown zoo model 'tiny-toprigth'\. Did you mean tiny-topright"):
+            function("tiny-toprigth")
+    assert main(["zoo", "show", "tiny-toprigth"]) == 2
+
+
+def test_the_commands_list_and_show(zoo, capsys):
+    assert main(["zoo", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.startswith("tiny-topright\n")
+    assert listed.count("n = 4") == 6
+    assert main(["zoo", "show", "tiny-topright"]) == 0
+    assert capsys.readouterr().out.strip() == card("tiny-topright").strip()
+
+
+def test_the_command_checks_the_first_losses(zoo, capsys):
+    assert main(["zoo", "check", "tiny-topright", "--losses", "3"]) == 0
+    assert "first 3 losses identical" in capsys.readouterr().out
+    assert losses_agree({"first_losses": [1.0, 2.0, 3.0]}, [1.0, 2.5]) == (False, 0.5)
+
+
+def test_shipping_needs_a_network(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+        ship("none", tmp_path, tmp_path, [()], summary="", command="")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_networks_first_losses_come_again(name, capsys):
+    """On the kind of machine that it was trained on to the last bit, elsewhere nearly."""
+    from procscope.agents.imitation import first_losses
+
+    training = read_checkpoint(path(name)).header.training
+    measured = first_losses(ImitationConfig(**training["config"]), 20)
+    _, largest = losses_agree(training, measured)
+    assert largest < 1e-3
+
+
+def test_a_damaged_file_is_refused(zoo, tmp_path, monkeypatch):
+    shutil.copytree(zoo, tmp_path / "zoo")
+    monkeypatch.setattr(models, "_folder", lambda: tmp_path / "zoo")
+    raw = bytearray(path("tiny-topright").read_bytes())
+    raw[-5] ^= 1
+    path("tiny-topright").write_bytes(raw)
+    with pytest.raises(ValueError, match="is damaged"):
+        load("tiny-topright")
