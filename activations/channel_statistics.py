@@ -12,8 +12,7 @@ A channel of a map [frame, channel, row, col] is taken over its frames and posit
 vector [frame, unit] over its frames. All sums are float64, joined batch by batch with the update of Chan,
 Golub and LeVeque (1983), which loses no digits where the mean is large against the spread.
 
-Cost: about 4 s a million frames of 32x8x8 for each GB/s that the machine's memory moves; reading the cache
-takes longer.
+Cost: some passes over the values in float64; memory for one batch.
 
 Axes: `frame`, `channel` (or unit), `...` positions of a map.
 """

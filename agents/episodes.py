@@ -159,9 +159,7 @@ def _follow_last_steps(
             result.stuck[episode] = len(set(trails[episode])) <= STUCK_CELLS
 
 
-def _outlasting(
-    states: Sequence[bytes], max_steps: int
-) -> tuple[list[bytes], Int64[np.ndarray, "episode"]]:
+def _outlasting(states: Sequence[bytes], max_steps: int) -> tuple[list[bytes], Int64[np.ndarray, "episode"]]:
     """The states, such that the engine does not end them for time, and the steps allowed in each.
 
     An engine whose time runs out starts the next level in that same step: where the agent was is then lost. So time

@@ -206,10 +206,7 @@ class Engine:
         indices = self._games(indices)
         get_state, env, buffer = self._env._c_lib.get_state, self._env._c_env, self._state_buffer
         view = self._env._ffi.buffer
-        return [
-            view(buffer, get_state(env, index, buffer, _MAX_STATE_BYTES))[:]
-            for index in indices
-        ]
+        return [view(buffer, get_state(env, index, buffer, _MAX_STATE_BYTES))[:] for index in indices]
 
     def set_states(self, states: Sequence[bytes], indices: Sequence[int] | None = None) -> None:
         """Put state bytes into the games with the given indices (all by default) and draw them.

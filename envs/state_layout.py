@@ -16,7 +16,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
 SERIALIZE_VERSION = 0
 END_MARKER = 0xCAFECAFE
@@ -212,5 +211,5 @@ def record_dtype(part: type) -> np.dtype:
 ENTITY_DTYPE = record_dtype(Entity)
 """An entity as a NumPy record: 31 fields, 124 bytes."""
 
-EntityRecords = Shaped[np.ndarray, " entity"]
-"""A one-dimensional array of `ENTITY_DTYPE`."""
+EntityRecords = np.ndarray
+"""A one-dimensional array of `ENTITY_DTYPE`. (A jaxtyping annotation would spell out all 31 fields at each check.)"""

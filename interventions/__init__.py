@@ -5,5 +5,6 @@
 ``apply``          put interventions on a network for the length of a `with` block
 ``arms``           many interventions on the same frames, sharing the layers that they have in common
 ``effects``        how far an intervention moves the network's choices, frame by frame
-``zero_channels``  the analysis `zero-channels`: ablate each channel in turn, with controls and intervals
+``channel_sweep``  each channel ablated in turn: effects with intervals, a corrected test and controls
+``zero_channels``  the analysis `zero-channels`: that sweep on a cache, with a report
 """

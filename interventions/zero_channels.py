@@ -124,12 +124,15 @@ def model_of_cache(cache: ActivationCache, name: str = "", device: str = "cpu") 
     wanted = cache.source.get("model", {}).get("weights_hash")
     known = plugins.names("procscope.models")
     for candidate in known:
-        model = load_network(candidate, device)
+        try:
+            model = load_network(candidate, device)
+        except (ValueError, FileNotFoundError):  # another package's model may lack its weights
+            continue
         if model.weights_hash == wanted:
             return model
     raise ValueError(
-        f"expected an installed model with the cache's weights hash {wanted}; none of {', '.join(known) or 'none'} "
-        "has it. Name the network that the cache was built with: --model PATH"
+        f"expected an installed model with the cache's weights hash {wanted}; none of those installed "
+        f"({', '.join(known) or 'none'}) has it. Name the network that the cache was built with: --model PATH"
     )
 
 

@@ -24,7 +24,9 @@ class FixedPolicy(nn.Module):
         self.fixed = nn.Parameter(logits)
 
     def forward(self, frames: Tensor) -> PolicyOutput:
-        return PolicyOutput(self.fixed.expand(len(frames), 15), frames.new_zeros(len(frames), dtype=torch.float32))
+        return PolicyOutput(
+            self.fixed.expand(len(frames), 15), frames.new_zeros(len(frames), dtype=torch.float32)
+        )
 
 
 class ShortestWay:

@@ -38,7 +38,7 @@ def one_by_one(states: list[bytes], seed: int) -> list[tuple[bool, int]]:
         noise = rng.gumbel(size=(STEPS, 15)).astype(np.float32)
         engine.set_states([state])
         success, steps = False, 0
-        while steps < STEPS and not engine.first[0] or steps == 0:
+        while (steps < STEPS and not engine.first[0]) or steps == 0:
             engine.act((leaning(engine.frames) + noise[steps]).argmax(axis=1))
             steps += 1
             success = bool(engine.first[0] and engine.ended_complete[0])

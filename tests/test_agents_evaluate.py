@@ -28,9 +28,7 @@ MAZE = """
 def play(text: str, action: int, **options):
     """Two episodes of one given maze, with a policy that always takes one action."""
     level = MazeLevel.from_ascii(text)
-    return evaluate(
-        FixedPolicy(action), variants=[lambda _, rng: level], episodes=2, greedy=True, **options
-    )
+    return evaluate(FixedPolicy(action), variants=[lambda _, rng: level], episodes=2, greedy=True, **options)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +75,8 @@ def test_the_numbers_are_those_of_the_episodes():
     sizes = np.array([MazeLevel.from_state(state).size for state in states])
     np.testing.assert_array_equal(found.sizes, sizes)
     assert {row.size: row.success for row in found.by_size} == {
-        size: wilson(int(won[sizes == size].sum()), int((sizes == size).sum())) for size in set(sizes.tolist())
+        size: wilson(int(won[sizes == size].sum()), int((sizes == size).sum()))
+        for size in set(sizes.tolist())
     }
     shortest = label_states(states)["distance_to_goal_cells"]
     assert found.mean_steps == pytest.approx(np.mean(steps[won]))

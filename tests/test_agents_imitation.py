@@ -118,7 +118,9 @@ def test_a_run_can_start_from_a_network(tiny_options, tiny_run, tmp_path):
     wider = ImitationConfig(
         **(tiny_options | {"network_options": {"widths": [5, 4, 4], "hidden": 16}}), start_from=checkpoint
     )
-    with pytest.raises(ValueError, match="start_from must be a network like the one to train; .*size mismatch"):
+    with pytest.raises(
+        ValueError, match=r"start_from must be a network like the one to train; .*size mismatch"
+    ):
         train_imitation(wider, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -136,7 +138,9 @@ def test_a_start_depends_on_the_seed_and_leaves_the_global_generator_alone(tiny_
 
 
 def test_the_learning_rate_rises_and_then_falls_like_a_cosine():
-    config = ImitationConfig(frames=100 * 128, round_frames=128, batch_size=128, warm_up=0.1, peak_learning_rate=2.0)
+    config = ImitationConfig(
+        frames=100 * 128, round_frames=128, batch_size=128, warm_up=0.1, peak_learning_rate=2.0
+    )
     rates = [config.learning_rate(step) for step in range(100)]
     assert rates[:10] == pytest.approx([0.2 * (step + 1) for step in range(10)])
     assert rates[10] == 2.0

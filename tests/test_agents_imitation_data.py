@@ -93,21 +93,26 @@ def test_remembered_samples_are_the_places_drawn_again(engine):
     assert (taken.level_seeds == table[[2, 0], 1]).all()
 
 
-@pytest.mark.parametrize("n", [40, 10**6])
+@pytest.mark.parametrize("n", [20, 10**6])
 def test_own_samples_are_places_that_the_network_came_to(engine, n):
     """Random play of 8 games for 25 steps: each cell once, labelled as when it is built by hand."""
     environment = ProcgenVectorEnv(
-        "maze", 8, variants=VARIANTS, seed=6, variant_seed=6, labels=True, num_threads=1, level_seeds=range(1000)
+        "maze",
+        8,
+        variants=VARIANTS,
+        seed=6,
+        variant_seed=6,
+        labels=True,
+        num_threads=1,
+        level_seeds=range(1000),
     )
-    samples, places = own_samples(
-        n, FixedPolicy(), environment, 6, np.random.default_rng(0), max_steps=25
-    )
+    samples, places = own_samples(n, FixedPolicy(), environment, 6, np.random.default_rng(0), max_steps=25)
     environment.close()
     assert len(samples.actions) == len(places.level_seeds) == min(n, len(places.level_seeds))
-    assert n > 40 or len(samples.actions) == 40
+    assert n > 20 or len(samples.actions) == 20
     assert (places.variant_seeds == 6).all()
     where = [(int(s), int(x), int(y)) for s, (x, y) in zip(places.level_seeds, places.cells, strict=True)]
-    assert len(set(where)) == len(where) >= 40
+    assert len(set(where)) == len(where) >= 20
     for index, (level_seed, x, y) in enumerate(where):
         level = varied(level_seed, 6).with_mouse(x, y)
         assert (samples.actions[index], samples.steps_to_goal[index]) == answer(level)
@@ -120,9 +125,7 @@ def test_own_samples_are_places_that_the_network_came_to(engine, n):
 
 
 def test_parts_in_a_row(engine):
-    parts = [
-        static_samples(n, engine, VARIANTS, range(9), 0, np.random.default_rng(n)) for n in (3, 0, 2)
-    ]
+    parts = [static_samples(n, engine, VARIANTS, range(9), 0, np.random.default_rng(n)) for n in (3, 0, 2)]
     together = concatenate(parts)
     assert [len(column) for column in together] == [5, 5, 5]
     np.testing.assert_array_equal(together.frames[3:], parts[2].frames)

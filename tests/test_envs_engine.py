@@ -9,7 +9,13 @@ import pytest
 from procgen import ProcgenGym3Env
 
 from procscope.envs import engine as engine_module
-from procscope.envs.actions import ACTION_TO_MOVE, MOVE_STEPS, MOVE_TO_ACTION, greedy_moves, move_probabilities
+from procscope.envs.actions import (
+    ACTION_TO_MOVE,
+    MOVE_STEPS,
+    MOVE_TO_ACTION,
+    greedy_moves,
+    move_probabilities,
+)
 from procscope.envs.engine import (
     ALL_SEEDS,
     MODES,

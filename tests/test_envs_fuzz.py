@@ -19,7 +19,7 @@ from procscope.envs.state import EngineState
 from procscope.envs.state_checks import checked, validate
 
 STEPS = 50
-QUICK = {("maze", "easy"): 1000, ("maze", "memory"): 60, ("heist", "easy"): 80, ("coinrun", "easy"): 80}
+QUICK = {("maze", "easy"): 1000, ("maze", "memory"): 40, ("heist", "easy"): 60, ("coinrun", "easy"): 60}
 SLOW = {
     ("maze", "easy"): 10_000,
     ("maze", "hard"): 1000,

@@ -75,7 +75,9 @@ def test_what_there_is_not_is_refused(arguments, message):
 def test_seeds_of_mazes_of_a_size(smallest):
     found = maze_seeds_of_size(11, 20, first_seed=500, smallest=smallest)
     everything = range(500, found[-1] + 1)
-    sizes = {seed: level.size for seed, level in zip(everything, MazeLevel.from_seeds(everything), strict=True)}
+    sizes = {
+        seed: level.size for seed, level in zip(everything, MazeLevel.from_seeds(everything), strict=True)
+    }
     assert found == [seed for seed in everything if (sizes[seed] >= 11 if smallest else sizes[seed] == 11)]
     assert len(found) == 20
     assert maze_seeds_of_size(25, 1, first_seed=500, mode="hard")

@@ -1,7 +1,9 @@
-"""Interventions as values and on networks: hand-worked numbers, other ways to the same result, bad input, hooks gone."""
+"""Interventions as values and on networks: numbers worked out by hand, other ways there, bad input, hooks gone."""
 
 import json
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -202,9 +204,12 @@ def test_a_hook_point_that_is_never_reached_is_an_error():
     network = Tiny()
     with applied(network, ZeroAblation("unused")):
         pass
-    with pytest.raises(ValueError, match=r"never reached .*ZeroAblation\(hook_point='unused'"):
-        with applied(network, ZeroAblation("maps"), ZeroAblation("unused")):
-            network(X)
+    message = r"never reached .*ZeroAblation\(hook_point='unused'"
+    with (
+        pytest.raises(ValueError, match=message),
+        applied(network, ZeroAblation("maps"), ZeroAblation("unused")),
+    ):
+        network(X)
     assert hooks_left(network) == []
 
 
@@ -248,3 +253,19 @@ def test_configs_of_unknown_kinds():
         Intervention.from_config({"kind": "zero-ablatoin", "hook_point": "a", "channels": None})
     with pytest.raises(ValueError, match="missing fields"):
         Intervention.from_config({"kind": "zero-ablation", "hook_point": "a"})
+
+
+def test_the_documented_examples_run():
+    text = (Path(__file__).parent.parent / "docs" / "interventions.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+    shipped = 'load_network("maze-easy-topright").network'
+    assert shipped in code
+    names = {"Impala": Impala, "__name__": __name__}
+    exec(
+        code.replace(shipped, "Impala((2, 3, 32), hidden=16)").replace("1_000_000_064", "1_000_000_004"),
+        names,
+    )
+    assert (names["zeroed"].activations["conv_out"][:, 21] == 0).all()
+    twice = 2 * names["untouched"].activations["conv_out"][:, 21].astype(float)
+    np.testing.assert_allclose(names["doubled"].activations["conv_out"][:, 21], twice, rtol=2e-3)
+    assert names["part"].logits.shape == (33, 4, 15)

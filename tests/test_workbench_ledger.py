@@ -45,7 +45,7 @@ def test_an_undefined_number_is_recorded_with_its_reason(record):
 
 def test_claims_are_told_by_verdict_for_networks_that_they_are_about(record):
     assert "No claim" in verdicts_text(record, "X.a")
-    record.metric("X.a/share", wilson(50, 100), {"model": "bad", "training": "one"}, "share")
+    record.metric("X.a/share", wilson(57, 100), {"model": "bad", "training": "one"}, "share")
     record.metric("X.a/share", wilson(90, 100), {"model": "good", "training": "one"}, "share")
     record.metric("X.a/share", wilson(90, 100), {"model": "other", "training": "two"}, "share")
     lines = verdicts_text(record, "X.a").splitlines()[1:]

@@ -115,7 +115,9 @@ def test_shipping_keeps_the_network_and_measures_it(zoo, tiny_run):
 
 def test_an_unknown_name_suggests_the_nearest(zoo):
     for function in (path, load, card):
-        with pytest.raises(ValueError, match=r"unknown zoo model 'tiny-toprigth'\. Did you mean tiny-topright"):
+        with pytest.raises(
+            ValueError, match=r"unknown zoo model 'tiny-toprigth'\. Did you mean tiny-topright"
+        ):
             function("tiny-toprigth")
     assert main(["zoo", "show", "tiny-toprigth"]) == 2
 

@@ -9,6 +9,17 @@ it was trained; `NAME.md`, its card: success in and out of distribution, limits,
 `NAME.curve.csv`, its learning curve.
 """
 
-from procscope.zoo.models import card, load, names, path
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from procscope.zoo.models import card, load, names, path
 
 __all__ = ["card", "load", "names", "path"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public functions, fetched when first used: `procscope --help` imports this package, not torch."""
+    if name in __all__:
+        return getattr(importlib.import_module("procscope.zoo.models"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
