@@ -146,16 +146,13 @@ def own_samples(
                 strict=True,
             )
         )
-        new = np.array(
-            [
-                index
-                for index, key in enumerate(keys)
-                if key not in seen and labels["distance_to_goal_cells"][index] > 0
-            ],
-            dtype=np.int64,
-        )
-        new = new[: n - count]
-        seen.update(keys[index] for index in new)
+        chosen: list[int] = []
+        for index, key in enumerate(keys):
+            fits = len(chosen) < n - count and labels["distance_to_goal_cells"][index] > 0
+            if fits and key not in seen:  # two games may come to one place in the same step
+                seen.add(key)
+                chosen.append(index)
+        new = np.array(chosen, dtype=np.int64)
         samples.append(
             Samples(
                 frames[new].copy(),

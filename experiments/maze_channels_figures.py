@@ -19,6 +19,8 @@ from procscope.workbench.logistic_curve import binned_shares, logistic_curve
 from procscope.workbench.statistics import wilson
 
 Shares = tuple[tuple[float, float], tuple[float, float]]
+TRAINING_OF_STUDY = "cheese-top-right"
+"""Published numbers stand only beside networks trained so."""
 _DISTRIBUTION = {"in": "cheese top right", "out": "cheese elsewhere"}
 
 
@@ -68,8 +70,9 @@ def sums_figure(studies: Sequence[NetworkStudy]) -> Figure:
         except ValueError:
             note = "AUROC undefined"
         title = f"{short_name(study.model)}, channel {channel.channel}\n{_DISTRIBUTION[distribution]}"
+        largest = max(float(each.sums.max()) for each in channel.readouts.values())
         return SumsPanel(
-            title, readout.sums, readout.is_right, channel.direction.name, _threshold(channel), note
+            title, readout.sums, readout.is_right, channel.direction.name, _threshold(channel), largest, note
         )
 
     return plot_sums_by_direction(
@@ -93,9 +96,9 @@ def decision_figure(
         return CountTable(
             f"{short_name(study.model)}\n{_DISTRIBUTION[distribution]}",
             ((counts[0], counts[1]), (counts[2], counts[3])),
-            rows=(f"mouse {name}", f"mouse not {name}"),
+            rows=(f"mouse\n{name}", f"mouse\nnot {name}"),
             columns=(f"cheese is {name}", f"corner is {name}"),
-            published=published[distribution],
+            published=published[distribution] if study.training == TRAINING_OF_STUDY else None,
         )
 
     return plot_count_tables([[table(study, distribution) for study in studies] for distribution in CHEESE])
@@ -105,7 +108,7 @@ def distance_figure(studies: Sequence[NetworkStudy], size: int) -> Figure:
     """A logistic curve for each channel: a row a direction, a column a network."""
 
     def panel(study: NetworkStudy, channel: ChannelStudy) -> LogisticPanel:
-        title = f"{short_name(study.model)}, channel {channel.channel} (go-{channel.direction.name})"
+        title = f"{short_name(study.model)}\nchannel {channel.channel} (go-{channel.direction.name})"
         if _threshold(channel) is None:
             return LogisticPanel(title, None, (), "no threshold")
         squares = channel.pooled(size)
@@ -162,11 +165,13 @@ def outcomes_figure(studies: Sequence[NetworkStudy], published: Mapping[str, Sha
     def table(study: NetworkStudy, channel: ChannelStudy) -> CountTable:
         pairs = paired_outcomes(channel.found.original, channel.found.zero)
         return CountTable(
-            f"{short_name(study.model)}\nchannel {channel.channel} (go-{channel.direction.name}) at zero",
+            f"{short_name(study.model)}\nchannel {channel.channel} (go-{channel.direction.name})",
             ((pairs.both_found, pairs.only_modified_found), (pairs.only_original_found, pairs.neither_found)),
-            rows=("zeroed: found", "zeroed: not"),
-            columns=("untouched: found", "untouched: not"),
-            published=published.get(channel.direction.name.lower()),
+            rows=("zeroed:\nfound", "zeroed:\nnot"),
+            columns=("untouched:\nfound", "untouched:\nnot"),
+            published=published.get(channel.direction.name.lower())
+            if study.training == TRAINING_OF_STUDY
+            else None,
         )
 
     return plot_count_tables(

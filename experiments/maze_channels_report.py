@@ -5,7 +5,7 @@ together in `maze_channels_figures.py`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from procscope.experiments.maze_channels_figures import (
     arms_figure,
@@ -17,7 +17,13 @@ from procscope.experiments.maze_channels_figures import (
     sums_figure,
     tuning_figure,
 )
-from procscope.experiments.maze_channels_results import GOOD_AUROC, ChannelStudy, NetworkStudy, reading_rows
+from procscope.experiments.maze_channels_results import (
+    CHEESE,
+    GOOD_AUROC,
+    ChannelStudy,
+    NetworkStudy,
+    reading_rows,
+)
 from procscope.experiments.maze_channels_setup import Config
 from procscope.workbench.ledger import Ledger
 from procscope.workbench.verdict_text import verdicts_text
@@ -37,21 +43,37 @@ def write_report(ledger: Ledger, config: Config, studies: Sequence[NetworkStudy]
         section(ledger, config, studies)
 
 
+class ShortRow(NamedTuple):
+    """A line of the first table: one channel of one network."""
+
+    network: str
+    trained_with: str
+    channel: str
+    auroc_in: str
+    auroc_out: str
+    shows_cheese_in: str
+    shows_cheese_out: str
+    obeyed_in: str
+    obeyed_out: str
+    found_when_zeroed: str
+
+
 def _in_short(ledger: Ledger, config: Config, studies: Sequence[NetworkStudy]) -> None:
-    def line(study: NetworkStudy, channel: ChannelStudy) -> str:
+    def row(study: NetworkStudy, channel: ChannelStudy) -> ShortRow:
         at = _place(study, channel)
-        shown = "S3.decision-square-2x2/points_to_cheese"
-        return (
-            f"- `{short_name(study.model)}`, channel {channel.channel} ({_name(channel)}): AUROC "
-            f"{ledger.quote('S3.sum-vs-direction/auroc', **at, distribution='in')} in distribution, "
-            f"{ledger.quote('S3.sum-vs-direction/auroc', **at, distribution='out')} out of it; where it is high, it "
-            f"points to the cheese in {ledger.quote(shown, interval=False, **at, distribution='in')} and "
-            f"{ledger.quote(shown, interval=False, **at, distribution='out')}, and the mouse obeys in "
-            f"{ledger.quote('S3.decision-square-2x2/obeys', interval=False, **at, distribution='in')} and "
-            f"{ledger.quote('S3.decision-square-2x2/obeys', interval=False, **at, distribution='out')}; zeroing it "
-            f"changes the share of mazes with the cheese bottom right that are solved by "
-            f"{ledger.quote('S3.zeroing/found_difference', **at, arm='zero')}."
+        quantities = (
+            "sum-vs-direction/auroc",
+            "decision-square-2x2/points_to_cheese",
+            "decision-square-2x2/obeys",
         )
+        both = [
+            ledger.quote(f"S3.{quantity}", interval=False, **at, distribution=distribution)
+            for quantity in quantities
+            for distribution in CHEESE
+        ]
+        change = ledger.quote("S3.zeroing/found_difference", **at, arm="zero")
+        name = f"{channel.channel} {_name(channel)}"
+        return ShortRow(short_name(study.model), study.training, name, *both, change)
 
     ledger.record.say(
         "In short",
@@ -60,10 +82,17 @@ def _in_short(ledger: Ledger, config: Config, studies: Sequence[NetworkStudy]) -
         "it, that the channel means the cheese in distribution but mostly the corner out of it, and that the mouse "
         "finds a cheese in the opposite corner more often without it. The same is done here, step by step, with each "
         "network's own channels.\n\n"
-        + _lines(studies, line)
-        + "\n\nThere is one network of each kind so far, and one network is one case: a claim that is held below is "
+        "There is one network of each kind so far, and one network is one case: a claim that is held below is "
         "held for that network, and stays undecided for networks trained so, as the last column of the table above "
         "says. Networks trained in other ways stand beside for comparison; no claim is judged on them.",
+    )
+    ledger.record.table(
+        "in-short",
+        [row(study, channel) for study in studies for channel in study.channels],
+        '"In" is with the cheese in the top-right 5x5, "out" with the cheese elsewhere. AUROC: how well the sum tells '
+        "the way on random squares. At decision squares with a high sum: how often the cheese lies the channel's way, "
+        "and how often the mouse goes that way. Last, the change of the share of mazes with the cheese bottom right "
+        "that are solved when the channel is set to zero.",
     )
 
 
@@ -86,12 +115,12 @@ def _pair_finder(ledger: Ledger, config: Config, studies: Sequence[NetworkStudy]
     ledger.record.say(
         "Which channels say where to go?",
         "Asked: in two mazes that differ in one wall, so that the first step to the cheese is another, which channels "
-        "of the layer before the flattening differ? A channel's *effect* is the mean difference of its sum over the "
-        "map within such pairs, over four orientations. It is *read* as the directions in which its mean sum lies "
+        'of the layer before the flattening differ? A channel\'s "effect" is the mean difference of its sum over the '
+        'map within such pairs, over four orientations. It is "read" as the directions in which its mean sum lies '
         "above the middle between its lowest and its highest. Of the channels read as UP alone, the one of the largest "
         "effect is the go-UP channel, as channel 121 was; likewise for RIGHT.\n\n"
         f"Here {config.base_mazes} random mazes of 7 x 7 cells choose the channels, and {config.base_mazes} others "
-        "measure them, so that a channel's numbers are not flattered by its having been chosen. *Selectivity* is (a - "
+        'measure them, so that a channel\'s numbers are not flattered by its having been chosen. "Selectivity" is (a - '
         "b) / (a + b), with a the mean sum where the direction is right and b the highest mean sum for another.\n\n"
         "Found:\n" + "\n".join(map(line, studies)) + "\n\n" + verdicts_text(ledger.record, "S3.pair-finder"),
     )

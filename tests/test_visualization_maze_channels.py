@@ -65,8 +65,8 @@ def test_sums_are_mirrored_and_the_threshold_is_drawn():
     rng = np.random.default_rng(0)
     right = np.arange(200) % 2 == 0
     sums = rng.gamma(2, 2, 200) + 10 * right
-    panel = SumsPanel("net", sums, right, "UP", 9.0, "AUROC 0.99")
-    empty = SumsPanel("none", np.zeros(3), np.zeros(3, bool), "UP", None, "AUROC undefined")
+    panel = SumsPanel("net", sums, right, "UP", 9.0, 40.0, "AUROC 0.99")
+    empty = SumsPanel("none", np.zeros(3), np.zeros(3, bool), "UP", None, 0.0, "AUROC undefined")
     figure = plot_sums_by_direction([[panel, empty]])
     heights = np.array([bar.get_height() for bar in figure.axes[0].patches])
     assert heights[heights > 0].sum() == pytest.approx(1)

@@ -48,7 +48,7 @@ def plot_tuning(
         for (row, column), mean in np.ndenumerate(network.means):
             ink = "white" if mean / top[row, 0] < 0.6 else COLOURS["black"]
             shades.text(column, row, f"{mean:.1f}", ha="center", va="center", fontsize=8.5, color=ink)
-        shades.set_xticks(range(len(directions)), directions)
+        shades.set_xticks(range(len(directions)), directions, fontsize=8)
         shades.set_yticks(range(len(network.labels)), network.labels)
         shades.set(title=network.title, xlabel=f"right step\n(mean sum, {unit})")
         shades.tick_params(length=0)

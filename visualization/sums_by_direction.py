@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from procscope.workbench.figures import COLOURS, styled, subplots
 
 _BINS = 28
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
 
 
 class SumsPanel(NamedTuple):
@@ -25,6 +26,8 @@ class SumsPanel(NamedTuple):
     direction: str
     """The direction in words, such as "UP"."""
     threshold: float | None
+    largest: float
+    """Right end of the x axis, so that panels of one channel can have the same."""
     note: str
     """Numbers to write into the panel, such as the AUROC with its interval."""
 
@@ -34,8 +37,7 @@ def plot_sums_by_direction(rows: Sequence[Sequence[SumsPanel]]) -> Figure:
     """Mirrored histograms: squares where the direction is right above the line, the others below it.
 
     A panel's bars are shares of its own squares of each kind; the dashed line is the threshold, the marks are
-    the means with 95% intervals. Panels of one row share the x axis where they are of one channel: the x axis
-    of each goes from 0 to its channel's largest sum.
+    the means with 95% intervals.
     """
     columns = max(len(row) for row in rows)
     figure, axes = subplots(
@@ -52,8 +54,8 @@ def plot_sums_by_direction(rows: Sequence[Sequence[SumsPanel]]) -> Figure:
 
 
 def _draw(axes: Axes, panel: SumsPanel, *, bottom: bool, left: bool) -> None:
-    top = float(panel.sums.max()) if len(panel.sums) else 1.0
-    edges = np.linspace(0, max(top, 1e-6), _BINS + 1)
+    top = max(panel.largest, 1e-6)
+    edges = np.linspace(0, top, _BINS + 1)
     kinds = (
         (panel.is_right, 1, COLOURS["blue"], f"next step is {panel.direction}"),
         (~panel.is_right, -1, COLOURS["vermilion"], f"next step is not {panel.direction}"),
@@ -75,9 +77,11 @@ def _draw(axes: Axes, panel: SumsPanel, *, bottom: bool, left: bool) -> None:
     axes.axhline(0, color=COLOURS["black"], linewidth=0.8)
     if panel.threshold is not None:
         axes.axvline(panel.threshold, color=COLOURS["black"], linestyle=(0, (4, 3)), linewidth=1.1)
-    axes.set(title=panel.title, ylim=(-1.3 * tallest, 1.3 * tallest), xlim=(0, max(top, 1e-6)))
+    axes.set(title=panel.title, ylim=(-1.3 * tallest, 1.3 * tallest), xlim=(0, top))
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0%}")
-    axes.text(0.985, 0.96, panel.note, transform=axes.transAxes, ha="right", va="top", fontsize=8.5)
+    axes.text(
+        0.985, 0.96, panel.note, transform=axes.transAxes, ha="right", va="top", fontsize=8.5, bbox=_PAPER
+    )
     if left:
         axes.set_ylabel(f"share of squares\nnot {panel.direction}  |  {panel.direction}")
     if bottom:

@@ -30,7 +30,7 @@ def plot_count_tables(tables: Sequence[Sequence[CountTable]]) -> Figure:
     """A grid of tables; shares are of all counts in a table, which is empty where there are none."""
     columns = max(len(row) for row in tables)
     figure, axes = subplots(
-        len(tables), columns, width_inches=2.25 * columns, height_inches=2.0 * len(tables), squeeze=False
+        len(tables), columns, width_inches=2.6 * columns, height_inches=2.1 * len(tables), squeeze=False
     )
     for line, row in enumerate(tables):
         for column in range(columns):
@@ -57,7 +57,7 @@ def _draw(axes: Axes, table: CountTable) -> None:
             beside = f"published {table.published[row][column]:.1%}"
             axes.text(column, row + 0.24, beside, ha="center", va="center", fontsize=7.5, color=ink)
     axes.set_xticks((0, 1), table.columns, fontsize=8.5)
-    axes.set_yticks((0, 1), table.rows, fontsize=8.5, rotation=90, va="center")
+    axes.set_yticks((0, 1), table.rows, fontsize=8.5)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.grid(visible=False)
