@@ -1,8 +1,8 @@
 """Who acts while a cache is filled: a planner, chance, or a network. Who is *read* is another question.
 
-When to use: `collect.py` asks for an actor by name. `expert` and `random` are here; another package
-registers its own under the entry point group `procscope.actors` as a callable without arguments that gives
-an `Actor`; any other name is that of a model or a path to a checkpoint.
+When to use: `collect.py` asks for an actor by name. `expert` (`agents/experts/shortest_path.py`) and `random`
+come with procscope; another package registers its own under the entry point group `procscope.actors` as a
+callable without arguments that gives an `Actor`; any other name is that of a model or a path to a checkpoint.
 
 An actor sees the frames and their labels and draws all chance from the generator that it is given, so that
 the same generator gives the same actions.
@@ -92,8 +92,7 @@ class Acting:
         captured: Captured | None,
         rng: np.random.Generator,
     ) -> Int[np.ndarray, "env"]:
-        """Actions 0..14. `captured` is what the network that is read made of these frames, when it has "
-        "been."""
+        """Actions 0..14. `captured` is what the network that is read made of these frames, where it ran already."""
         if self.is_read and captured is not None and isinstance(self.actor, NetworkActor):
             actions = self.actor.choose(captured.logits, rng)
         else:

@@ -234,8 +234,7 @@ class ActivationCache:
         if n_committed < self.spec.n_blocks:
             raise ValueError(
                 f"expected a finished cache; {self.path} has {n_committed} of its {self.spec.n_blocks} "
-                f"blocks. "
-                f"Give the command that made it again: it goes on. {self.builds[-1]['command']}"
+                f"blocks. Give the command that made it again: it goes on. {self.builds[-1]['command']}"
             )
 
     def _array(self, path: str) -> zarr.Array:

@@ -165,8 +165,7 @@ def require_disk_space(directory: Path, needed_bytes: int) -> None:
         raise OSError(
             errno.ENOSPC,
             f"the cache may need {needed_bytes / 1e9:.2f} GB and the disk has {free / 1e9:.2f} GB free. "
-            f"Take fewer "
-            f"frames or hook points, or another disk",
+            f"Take fewer frames or hook points, or another disk",
             str(directory),
         )
 

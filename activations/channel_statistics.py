@@ -1,5 +1,4 @@
-"""What each channel of a hook point does over many frames: mean, spread, extremes, norm, how often it is
-active.
+"""What each channel of a hook point does over many frames: mean, spread, extremes, norm, how often it is active.
 
 When to use: for mean-ablation values, for controls of like norm, to find dead channels, to scale an
 intervention. Frames are streamed, so a cache of any length fits in memory.
@@ -53,8 +52,7 @@ class ChannelStatistics:
         return len(self.mean)
 
     def nearest_in_norm(self, channel: int) -> int:
-        """The other channel whose `norm` is nearest: the control of like size for an intervention on this
-        one.
+        """The other channel whose `norm` is nearest: the control of like size for an intervention on this one.
 
         Raises ValueError: no such channel, or no other one.
         """

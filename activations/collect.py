@@ -1,5 +1,4 @@
-"""Fill an activation cache: levels become frames, frames activations, with the truth of every frame beside
-them.
+"""Fill an activation cache: levels become frames, frames activations, with the truth of every frame beside them.
 
 When to use: before any analysis; `procscope cache build` is this on the command line.
 
@@ -44,6 +43,7 @@ def build_cache(
     """Make the blocks of a cache that are not there yet, and open it.
 
     Args:
+        config: what the cache is to hold.
         directory: of the cache, on this machine; made when missing.
         workers: processes; the bytes do not depend on it.
         backend: "processes", or "ray" for a cluster.

@@ -203,7 +203,8 @@ class HookedNetwork(nn.Module):
         """Attach hooks for the length of a `with` block.
 
         Args:
-            fwd_hooks, bwd_hooks: (name or predicate on names, hook function) pairs.
+            fwd_hooks: (name or predicate on names, hook function) pairs; these see activations.
+            bwd_hooks: the same; these see gradients.
 
         Raises:
             ValueError: a name is no hook point (the nearest names are suggested); nothing is attached then.

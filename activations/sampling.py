@@ -3,11 +3,10 @@
 When to use: `collect.py` asks for blocks by number. Block b depends only on the cache's seed and b, so that
 blocks can be made in any order, anywhere.
 
-    rollouts   `num_envs` games play on from the start of an episode for `block_frames / num_envs` steps;
-    rows are
-               sorted by game and then by step, so that episodes lie in one piece. An episode that is still on
-               when the block ends is cut there (its last row is not `done`): 16 games of 128 steps touch the
-               episodes of a good player little, those of a random one (up to 500 steps) more.
+    rollouts   `num_envs` games play on from the start of an episode for `block_frames / num_envs` steps; rows
+               are sorted by game and then by step, so that episodes lie in one piece. An episode that is still
+               on when the block ends is cut there (its last row is not `done`): 16 games of 128 steps touch
+               the episodes of a good player little, those of a random one (up to 500 steps) more.
     static     the first frame of each of `block_frames` levels, the agent placed by a rule (`PLACEMENTS`)
     levels     the first frame of each given level, in order
 

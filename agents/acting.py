@@ -7,12 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 
-
-def to_input(
-    frames: UInt8[np.ndarray, "frame row col rgb"], device: torch.device | str = "cpu"
-) -> torch.Tensor:
-    """Frames as a network takes them, [frame, rgb, row, col] in `channels_last` memory, without a copy."""
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).to(device, memory_format=torch.channels_last)
+from procscope.activations.forward import to_input
 
 
 @torch.inference_mode()

@@ -49,7 +49,7 @@ class Episodes(NamedTuple):
     """Cut short while moving between at most four cells."""
 
 
-def policy(network: torch.nn.Module, batch_size: int = 256) -> LogitsOf:
+def policy(network: torch.nn.Module, batch_size: int = 64) -> LogitsOf:
     """A network as a policy function."""
     return lambda frames: policy_logits(network, frames, batch_size)
 

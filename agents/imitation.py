@@ -318,10 +318,8 @@ def read_trainer(config: ImitationConfig, directory: Path) -> Trainer | None:
     groups = trainer.optimiser.state_dict()["param_groups"]
     trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
     for parameter, moments in trainer.optimiser.state.items():
-        for name in (
-            "exp_avg",
-            "exp_avg_sq",
-        ):  # in the parameter's memory format, which the file does not keep
+        for name in ("exp_avg", "exp_avg_sq"):
+            # In the parameter's memory format, which the file does not keep.
             moments[name] = torch.empty_like(parameter).copy_(moments[name])
     trainer.places = Places(**{key: value.numpy() for key, value in _under("places.", tensors).items()})
     trainer.losses = tensors["losses"].tolist()

@@ -10,6 +10,7 @@ Bars: plain stepping at least 0.95 of the bare engine, variants at least 0.85 of
 import argparse
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from bare_engine import StateBuffer, bare_maze
@@ -32,9 +33,9 @@ def main() -> None:
     threads = min(4, os.cpu_count() or 1)
     actions = np.random.default_rng(0).integers(0, 15, (997, options.num_envs)).astype(np.int32)
 
-    def vector(**extras: object) -> Callable[[], None]:
+    def vector(**extras: Any) -> Callable[[], None]:
         extras = {"final_obs": False, "copy": False, **extras}
-        env = ProcgenVectorEnv("maze", options.num_envs, num_threads=threads, **extras)  # pyright: ignore[reportArgumentType]
+        env = ProcgenVectorEnv("maze", options.num_envs, num_threads=threads, **extras)
         env.reset()
         return lambda: stepped(env, actions)
 

@@ -1,5 +1,4 @@
-"""Where the cells of a maze lie in pictures and in feature maps, and back: the one place where anything is
-flipped.
+"""Where the cells of a maze lie in pictures and in feature maps, and back: the one place where anything is flipped.
 
 What: people and data count cells from the bottom left, y upwards; pictures and maps count rows from the top.
 A `MazeGeometry` maps maze cells to world cells, to positions of a picture of any size, and to positions of
@@ -50,8 +49,7 @@ class MazeGeometry:
 
     @classmethod
     def of_level(cls, level: MazeValue) -> "MazeGeometry":
-        """Of one level as the engine draws it: the whole world, in memory mode the 8 cells round the
-        mouse."""
+        """Of one level as the engine draws it: the whole world, in memory mode the 8 cells round the mouse."""
         return cls.of_frames(
             level.size, level.world, np.array(level.mouse) if level.mode == "memory" else None
         )
@@ -117,8 +115,7 @@ class MazeGeometry:
     def position_to_cell(
         self, rowcol: Int[np.ndarray, "*position rowcol"], positions: int, center: float = MIDDLE
     ) -> Int[np.ndarray, "*position xy"]:
-        """The cell under the middle of what each position looks at; outside of the maze where there is
-        none."""
+        """The cell under the middle of what each position looks at; outside of the maze where there is none."""
         unit = self.span / positions
         middle = np.asarray(rowcol) + center
         x = _fit(self.left, middle) + middle[..., 1] * unit

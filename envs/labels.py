@@ -6,11 +6,13 @@ of games that play on, which works a level's paths out only when the level begin
 us each, is nearly all of it; see the game's own file for the rest.
 
 Labels are a dict of columns, NumPy arrays with one entry per state. These come alike in every game:
+
     level_seed               seed of the level in play, -1 for a level that has none
     agent_x, agent_y         cell that the agent is in; (0, 0) is the bottom-left cell of the level, y upwards
     goal_x, goal_y           cell of the goal, -1 when there is none (as in the frame after it was reached)
     distance_to_goal_cells   steps of the shortest path to the goal, -1 when there is none
     best_move                first move of that path as `procscope.envs.actions.Move`; STAY when there is none
+
 Further columns are the game's own: see `labels_maze.py`. All are int32, flags are bool.
 
 To add a game: write `labels_<game>.py` with `level_facts(batch)`, a NamedTuple of arrays with one row per

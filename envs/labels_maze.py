@@ -6,6 +6,7 @@ then look-ups at the mouse's cell. Cost for 64 games of maze easy: 6 ms for 64 l
 the 64 frames of a step (plus getting the states).
 
 Columns beside the common ones (see `labels.py`):
+
     maze_size                  width and height of the maze in cells
     distance_to_corner_cells   steps from the mouse to the maze's top-right cell, -1 where no way leads there
     best_move_to_corner        first move of the path there, as `Move`; STAY there and without a way

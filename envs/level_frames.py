@@ -1,5 +1,4 @@
-"""What an agent sees at the start of given levels, with the truth of every frame: the inputs of studies that
-need no play.
+"""What an agent sees at the start of given levels, with the truth of every frame: for studies that need no play.
 
     seeds = maze_seeds_of_size(15, 400, first_seed=TEST_SEEDS.start)
     shown = frames_from_seeds("maze", seeds, ["cheese-top-right", mouse_where_possible([Move.UP])])

@@ -1,5 +1,4 @@
-"""Which level each game of a vector plays next: the engine's own, changed by variants, or given levels in
-turn.
+"""Which level each game of a vector plays next: the engine's own, changed by variants, or given levels in turn.
 
 When: inside `ProcgenVectorEnv`, at every reset. The engine has then drawn the next level of its own; the
 supply reads it, lets the variants change it, or puts a given level in its place, and writes it back into the

@@ -71,8 +71,7 @@ class MazeLevel(MazeValue):
 
     @classmethod
     def from_ascii(cls, text: str, *, allow_unsolvable: bool = False, **other_fields: Any) -> "MazeLevel":
-        """A level drawn with `#` wall, `.` free, `M` mouse, `C` cheese, `X` mouse on the cheese, top row
-        first.
+        """A level drawn with `#` wall, `.` free, `M` mouse, `C` cheese, `X` mouse on the cheese, top row first.
 
         Without M the mouse is at (0, 0), without C there is no cheese. The notes that `str(level)` prints
         below the maze are read back; `other_fields` (mode, background, …) win over them. Raises ValueError
@@ -113,8 +112,7 @@ class MazeLevel(MazeValue):
 
     @classmethod
     def generate(cls, size: int, rng: np.random.Generator, world: int = 15) -> "MazeLevel":
-        """A maze of our own, made without the engine but alike: same walls, same cheeses, any odd size up to
-        31.
+        """A maze of our own, made without the engine but alike: same walls, same cheeses, any odd size up to 31.
 
         `world` (15, 25 or 31) sets the mode that it is played in. Raises ValueError for any other size or
         world.
@@ -154,8 +152,7 @@ class MazeLevel(MazeValue):
         return self._with_cell(x, y, False, allow_unsolvable)
 
     def with_grid(self, walls: Bool[np.ndarray, "y x"], *, allow_unsolvable: bool = False) -> "MazeLevel":
-        """This level with other walls, of any allowed size; mouse and cheese stay and must be on free
-        cells."""
+        """This level with other walls, of any allowed size; mouse and cheese stay and must be on free cells."""
         return self._rebuilt(allow_unsolvable, walls=walls)
 
     def mirrored(self, axis: str = "x") -> "MazeLevel":
@@ -181,8 +178,7 @@ class MazeLevel(MazeValue):
         return self._rebuilt(True, theme=theme)
 
     def with_background(self, background: int | None, offset: float | None = None) -> "MazeLevel":
-        """This level before another background (0 to 8, None for black), shifted by `offset` (default: as it
-        was)."""
+        """This level before another background (0 to 8, None for black), shifted by `offset` (default: as it was)."""
         offset = self.background_offset if offset is None else offset
         return self._rebuilt(True, background=background, background_offset=offset)
 
@@ -236,8 +232,7 @@ class MazeLevel(MazeValue):
         return tuple(path)
 
     def decision_square(self, target_a: Cell | None = None, target_b: Cell | None = None) -> Cell | None:
-        """Last common cell of the mouse's paths to two targets (default: the cheese and the top-right
-        corner).
+        """Last common cell of the mouse's paths to two targets (default: the cheese and the top-right corner).
 
         There one move leads to the one and another move to the other. None when there is no such choice: a
         target lies on the way to the other, or cannot be reached.
@@ -252,8 +247,7 @@ class MazeLevel(MazeValue):
         return path_a[common - 1]
 
     def violations(self) -> tuple[str, ...]:
-        """What tells the walls from a maze of the engine (see `invariant_violations`); empty for the engine's
-        own."""
+        """What tells the walls from a maze of the engine (see `invariant_violations`); empty for the engine's own."""
         return invariant_violations(self.walls)
 
     def holds_invariants(self) -> bool:

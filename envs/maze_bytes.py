@@ -71,8 +71,7 @@ def read_maze(state: bytes) -> dict[str, Any]:
     ):
         raise ValueError(
             f"the cells of a maze are {WALL} (wall), {FREE} (free) and {CHEESE} (cheese), and all is wall "
-            "outside "
-            f"its {size}x{size} cells; this state has others"
+            f"outside its {size}x{size} cells; this state has others"
         )
     if len(where_cheese) > 1:
         raise ValueError(f"a maze has at most one cheese; this state has {len(where_cheese)}")
@@ -98,8 +97,8 @@ def read_maze(state: bytes) -> dict[str, Any]:
         (offset,) = struct.unpack_from("<f", state, at.scene + _SHIFT)
         if not (0 <= background < N_BACKGROUNDS and 0 <= offset <= 1):
             raise ValueError(
-                f"background_index must be 0 to {N_BACKGROUNDS - 1} and bg_pct_x 0 to 1; in this state they are "
-                f"{background} and {offset}"
+                f"background_index must be 0 to {N_BACKGROUNDS - 1} and bg_pct_x 0 to 1; in this state they "
+                f"are {background} and {offset}"
             )
     return {
         "walls": read_only(walls),
@@ -125,9 +124,8 @@ def write_maze(template: bytes, level: MazeValue) -> bytes:
     if (at.width, at.height) != (world, world) or at.agent < 0:
         raise ValueError(
             f"a level of mode {level.mode!r} needs a state with a mouse in a world of {world}x{world} "
-            "cells as "
-            f"its template; the given one has {at.width}x{at.height} cells. level.with_mode(...) changes "
-            "the mode"
+            f"cells as its template; the given one has {at.width}x{at.height} cells. "
+            "level.with_mode(...) changes the mode"
         )
     size = len(level.walls)
     margin = (world - size) // 2

@@ -23,8 +23,7 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class MazeDiff:
-    """Everything that changes from one level to another; false when they are equal in all, their seeds
-    included."""
+    """Everything that changes from one level to another; false when they are equal in all, their seeds included."""
 
     walls_added: tuple[Cell, ...]
     """Cells (x, y) that are free in the first and wall in the second; empty when the sizes differ."""

@@ -1,5 +1,4 @@
-"""Minimal pairs: two mazes that differ in one thing, so that what a network does differently is due to that
-thing.
+"""Minimal pairs: two mazes that differ in one thing, so that what a network does differently is due to that thing.
 
 What: in a direction pair one wall stands in one or the other of two places, which turns the first move to the
 cheese by a quarter (as in the pairs by which the channel-121 study found its channel); the levels of a cheese
@@ -30,8 +29,7 @@ ORIENTATIONS: tuple[tuple[Move, Move], ...] = (
     (Move.DOWN, Move.LEFT),
     (Move.LEFT, Move.UP),
 )
-"""First moves to the cheese in the two mazes of a pair, in the study's order: each a quarter clockwise from
-the last."""
+"""First moves to the cheese in the two mazes of a pair, each a quarter clockwise from the last, as in the study."""
 
 
 class MazePair(NamedTuple):
@@ -42,8 +40,7 @@ class MazePair(NamedTuple):
 
 
 class DirectionPair(NamedTuple):
-    """Two levels in which one wall stands in one or the other of two places, and the first moves to their
-    cheese."""
+    """Two levels in which one wall stands in one or the other of two places, and the first moves to their cheese."""
 
     first: MazeLevel
     second: MazeLevel

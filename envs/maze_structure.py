@@ -88,8 +88,7 @@ def invariant_violations(walls: Bool[np.ndarray, "y x"]) -> tuple[str, ...]:
 
 
 def _parts_and_cycles(free: Bool[np.ndarray, "y x"]) -> tuple[int, int]:
-    """Number of connected parts, and how many links there are beyond those of trees (Euler: E - V +
-    parts)."""
+    """Number of connected parts, and how many links there are beyond those of trees (Euler: E - V + parts)."""
     left, parts = free.copy(), 0
     while left.any():
         y, x = np.argwhere(left)[0]

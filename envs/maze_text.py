@@ -111,8 +111,7 @@ def _parse_notes(line: str, number: int) -> dict[str, Any]:
         except ValueError:
             raise ValueError(
                 f"line {number}, column {line.index(note) + 1}: {note!r} is not understood. After the "
-                "drawing come "
-                "notes like: mode: easy   level_seed: 7   background: 4 at 0.25   theme: textured"
+                "drawing come notes like: mode: easy   level_seed: 7   background: 4 at 0.25   theme: textured"
             ) from None
     return found
 

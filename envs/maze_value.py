@@ -1,5 +1,4 @@
-"""What a maze level consists of: the fields of `MazeLevel`, what is allowed in them, and when two levels are
-the same.
+"""What a maze level consists of: the fields of `MazeLevel`, what is allowed in them, and when two levels are the same.
 
 When: use `MazeLevel` (`maze.py`), which adds making, editing and asking. The codecs of levels
 (`maze_bytes.py`, `maze_text.py`, `level_files.py`) take the fields from here.
@@ -32,8 +31,9 @@ _Level = TypeVar("_Level")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MazeValue:
-    """The fields of a maze level. Two are equal when all of them are but `level_seed`: where a level came
-    from does not count.
+    """The fields of a maze level.
+
+    Two are equal when all of them are but `level_seed`: where a level came from does not count.
 
     ValueError for anything that the engine could not take, and for a maze in which the mouse cannot get to
     the cheese, unless made with `allow_unsolvable=True`.
@@ -48,8 +48,7 @@ class MazeValue:
     mode: str = "easy"
     """Mode of the engine, which sets the size of the world: easy 15, hard 25, memory 31 cells."""
     level_seed: int | None = None
-    """Seed of the engine's level that this one was made from, edited or not; None for a maze not of the
-    engine."""
+    """Seed of the engine's level that this one was made from, edited or not; None for a maze not of the engine."""
     background: int | None = 0
     """Number of the picture behind the maze, 0 to 8, or None for black."""
     background_offset: float = 0.5
@@ -119,8 +118,7 @@ class MazeValue:
         if self.cheese is not None and not self.is_solvable():
             raise ValueError(
                 f"the mouse at {self.mouse} must have a way to the cheese at {self.cheese}; there is none. "
-                "Open "
-                "a wall, move one of them, or ask for such a level with allow_unsolvable=True"
+                "Open a wall, move one of them, or ask for such a level with allow_unsolvable=True"
             )
 
     def values(self) -> dict[str, Any]:
@@ -212,8 +210,7 @@ def check_size(size: int, mode: str) -> None:
     if not SMALLEST_MAZE <= size <= largest or size % 2 == 0:
         raise ValueError(
             f"the size of a maze must be odd, from {SMALLEST_MAZE} to {largest} in mode {mode!r}; given: "
-            f"{size}. "
-            f"Largest sizes by mode: {WORLD_CELLS}"
+            f"{size}. Largest sizes by mode: {WORLD_CELLS}"
         )
 
 

@@ -32,9 +32,7 @@ _ENTITY = ENTITY_DTYPE.itemsize
 
 
 class EntityTable(NamedTuple):
-    """The entities of many states: `records[s, :counts[s]]` are those of state s, in drawing order; the rest is
-    zeros.
-    """
+    """The entities of many states: `records[s, :counts[s]]` are those of state s, in drawing order; the rest is 0."""
 
     records: Shaped[np.ndarray, "state slot"]
     counts: Int32[np.ndarray, " state"]
@@ -42,8 +40,9 @@ class EntityTable(NamedTuple):
 
 @dataclass(frozen=True)
 class StateBatch:
-    """States of one game with the offsets of their fields. Its arrays are fresh copies: changing them changes no
-    state.
+    """States of one game with the offsets of their fields.
+
+    Its arrays are fresh copies: changing them changes no state.
     """
 
     states: list[bytes]
@@ -65,9 +64,7 @@ class StateBatch:
 
     @cached_property
     def episode(self) -> Shaped[np.ndarray, " state"]:
-        """The fields of `Episode`, as records: `batch.episode["current_level_seed"]`, `["cur_time"]`, `["timeout"]`
-        …
-        """
+        """The fields of `Episode`, as records: `batch.episode["current_level_seed"]`, `["cur_time"]` …"""
         return self._records(EPISODE_DTYPE, [o.episode for o in self.offsets])
 
     @cached_property

@@ -25,8 +25,9 @@ MAX_STATE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RandomGenerator:
-    """One of the engine's mt19937 generators: `text` is its 624 words and the position, in decimal with blanks
-    between.
+    """One of the engine's mt19937 generators.
+
+    `text` is its 624 words and the position, in decimal with blanks between.
     """
 
     is_seeded: int

@@ -58,7 +58,8 @@ def write_batch(
         cells: [state, y, x] integers in world coordinates; all worlds must then have one size. Or [y, x] for all.
         agent_xy: [state, 2], the agent's centre in world cells (cell centres end in .5); or [2] for all.
         agent_velocity: [state, 2] or [2], cells a step.
-        cur_time, timeout: [state] or a number, steps; cur_time must stay below timeout for the episode to go on.
+        cur_time: [state] or a number, steps since the level began; must stay below timeout for the episode to go on.
+        timeout: [state] or a number, the step at which the episode ends by itself.
         seed_range: [state, 2] or [2], the level seeds (low, high) that the next resets draw from, high excluded.
         background_index: [state] or a number.
         use_backgrounds: [state] or a number, 0 or 1. It stays in force after resets.
@@ -66,7 +67,7 @@ def write_batch(
 
     Raises:
         ValueError: when a value would end, hang or confuse the engine, or a shape does not fit; no state is written
-        then.
+            then.
     """
     batch = states if isinstance(states, StateBatch) else read_batch(states)
     count = len(batch)

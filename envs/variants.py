@@ -41,8 +41,7 @@ class Variant:
     """A named function from levels to levels."""
 
     name: str
-    """The name as it is given to commands and written on cards; with its size, if any:
-    `cheese-top-right:1`."""
+    """The name as it is given to commands and written on cards; with its size, if any: `cheese-top-right:1`."""
     description: str
     """What it does, in a sentence."""
     function: LevelFunction

@@ -13,6 +13,7 @@ turn.
 
 A game that ends is reset within the step (`AutoresetMode.SAME_STEP`), with the keys of gymnasium's
 `SyncVectorEnv`: `x` holds one entry per game, `_x` is the mask of those that count.
+
     level_seed      seed of the level in play (-1: a given level that has none)
     level_index     with `levels`: its place in the list
     labels          with `labels=True`: the columns of `labels.py`, each an array with one entry per game
@@ -75,26 +76,28 @@ class ProcgenVectorEnv(VectorEnv):
         """Make the games; `reset` starts them.
 
         Args:
-            game, mode: which game, how difficult (see `procscope.envs.engine.MODES`). num_envs: games in the
-            vector. variants: names of variants or functions (level, rng) -> level, applied in this order
-            whenever a level
-                begins. What they draw depends on `variant_seed` and the level's seed only.
+            game: which game, one of `procscope.envs.engine.MODES`.
+            num_envs: games in the vector.
+            mode: how difficult, one of the modes of the game (see `MODES`).
+            variants: names of variants or functions (level, rng) -> level, applied in this order whenever a
+                level begins. What they draw depends on `variant_seed` and the level's seed only.
             levels: play these levels (values such as `MazeLevel`) in turn instead of the engine's: game i
-            begins with
-                level i, and a game that ends takes the next one that has not been played, from the first
-                again after the last; of games that end in the same step, the one of lower index takes first.
-                A level brings its own look. Every game's own generator goes on beneath, as it would without.
-            level_seeds: range that the engine draws level seeds from. seed: seed of those draws, until
-            `reset(seed=...)`. variant_seed: seed of what variants draw. labels: give the ground truth of
-            every frame. Needs a game that `labels.py` knows. final_obs: give the last frames of episodes.
-            Needs a game that `last_frames.py` knows. Without, there is
-                `final_info` but neither last frames nor their labels.
+                begins with level i, and a game that ends takes the next one that has not been played, from
+                the first again after the last; of games that end in the same step, the one of lower index
+                takes first. A level brings its own look. Every game's own generator goes on beneath, as it
+                would without.
+            level_seeds: range that the engine draws level seeds from.
+            seed: seed of those draws, until `reset(seed=...)`.
+            variant_seed: seed of what variants draw.
+            labels: give the ground truth of every frame. Needs a game that `labels.py` knows.
+            final_obs: give the last frames of episodes. Needs a game that `last_frames.py` knows. Without,
+                there is `final_info` but neither last frames nor their labels.
             copy: whether frames are the caller's own. If not, they change at the next step.
             engine_options: further fields of `EngineOptions`, such as `use_backgrounds` or `num_threads`.
 
         Raises:
             ValueError: when an option is out of range, a variant is unknown, or the game lacks what was asked
-            for.
+                for.
         """
         self._options = EngineOptions(
             game=game, mode=mode, num_envs=num_envs, level_seeds=level_seeds, seed=seed, **engine_options

@@ -1,4 +1,4 @@
-"""One file per research question, 30 to 80 lines each, and `published.toml`: what papers claim about it.
+"""One short file per research question, its parts beside it under its name, and `published.toml`: what papers claim.
 
 `procscope experiments` lists them; `procscope run NAME --scale smoke` runs one in under a minute.
 """

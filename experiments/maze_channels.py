@@ -1,8 +1,8 @@
 """maze-channels: do single channels say where to go, to the cheese or to the corner, and does the mouse obey?
 
 Replicates S3, the channel-121 study, but for S3.zero16. `maze_channels_setup.py` holds the scales,
-`maze_channels_results.py` what is measured, `maze_channels_report.py` how it is told, and
-docs/experiments/maze-channels.md what was found.
+`maze_channels_results.py` and `maze_channels_numbers.py` what is measured, `maze_channels_report.py` how it is
+told, and docs/experiments/maze-channels.md what was found.
 """
 
 import numpy as np
@@ -16,8 +16,9 @@ from procscope.envs.level_frames import (
     mouse_where_possible,
 )
 from procscope.envs.maze_pairs import SMALLEST_PAIR, direction_pairs
+from procscope.experiments.maze_channels_numbers import record_numbers
 from procscope.experiments.maze_channels_report import write_report
-from procscope.experiments.maze_channels_results import CHEESE, ChannelStudy, NetworkStudy, record_numbers
+from procscope.experiments.maze_channels_results import CHEESE, ChannelStudy, NetworkStudy
 from procscope.experiments.maze_channels_setup import SCALES, Config, Mazes, draw_mazes
 from procscope.interventions.channel_arms import plan_channel_arms
 from procscope.interventions.decision_squares import DecisionSquares
@@ -43,8 +44,11 @@ def study_network(model: LoadedModel, mazes: Mazes, config: Config, record: RunR
     record.log(f"studying {model.name}")
 
     def show(seeds: list[int], distribution: str, *possible: Move) -> LevelFrames:
-        mouse = mouse_where_possible(possible) if possible else mouse_at_decision_square
-        return frames_from_seeds("maze", seeds, [CHEESE[distribution], mouse])
+        return frames_from_seeds("maze", seeds, [CHEESE[distribution], mouse_where_possible(possible)])
+
+    def show_decisions(distribution: str) -> LevelFrames:
+        shown = frames_from_seeds("maze", mazes.decisions, [CHEESE[distribution], mouse_at_decision_square])
+        return shown.where(shown.labels["at_decision_square"])
 
     def read(shown: LevelFrames) -> ChannelSums:
         return channel_sums(model.network, shown, config.hook_point)
@@ -63,8 +67,7 @@ def study_network(model: LoadedModel, mazes: Mazes, config: Config, record: RunR
     top = {c: direction_readout(sums[reading], c, reading) for c, reading in readings.items() if reading}
 
     # The squares where the ways to the cheese and to the corner part
-    parting = {distribution: show(mazes.decisions, distribution) for distribution in CHEESE}
-    decisions = {d: read(shown.where(shown.labels["at_decision_square"])) for d, shown in parting.items()}
+    decisions = {distribution: read(show_decisions(distribution)) for distribution in CHEESE}
 
     # The best go-UP and the best go-RIGHT channel: what they say, of what, and what happens without them
     channels = []

@@ -45,8 +45,10 @@ class MeanAblation(Intervention):
     """
 
     means: Sequence[float] = field(kw_only=True)
-    """One per chosen channel, in the order of `channels`; kept as a tuple. They are part of the value, so that
-    a stored config says exactly what was done."""
+    """One per chosen channel, in the order of `channels`; kept as a tuple.
+
+    They are part of the value, so that a stored config says exactly what was done.
+    """
 
     kind: Literal["mean-ablation"] = field(default="mean-ablation", repr=False, kw_only=True)
 

@@ -1,5 +1,4 @@
-"""At decision squares, where the ways to the cheese and to the corner part: which one does a channel show, and
-does the mouse follow it?
+"""At decision squares, where the ways to cheese and corner part: which does a channel show, and is it followed?
 
 When to use: to tell "go to the cheese" from "go to the corner". Nearly everywhere else in a maze both ways
 begin alike, so agreement there says little.

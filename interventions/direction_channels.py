@@ -161,7 +161,7 @@ def find_direction_channels(
 def selectivity_of(means: Float[np.ndarray, " direction"], reading: Sequence[Move]) -> float:
     """(a - b) / (a + b): a the lowest mean sum among the reading's directions, b the highest of the others.
 
-    Raises ValueError: a reading of all four directions or of none stands out from nothing.
+    0 for a reading of all four directions or of none, which stands out from nothing.
     """
     inside = np.array([direction in reading for direction in DIRECTIONS])
     if inside.all() or not inside.any():

@@ -52,7 +52,10 @@ class DirectionReadout(NamedTuple):
         return wilson(int(self.is_right[above].sum()), int(above.sum()))
 
     def recall_above(self, threshold: float) -> Interval:
-        """Share of squares where the direction is right whose sum is above the threshold."""
+        """Share of squares where the direction is right whose sum is above the threshold.
+
+        Raises ValueError: there are no such squares.
+        """
         found = self.sums[self.is_right] > threshold
         return wilson(int(found.sum()), len(found))
 

@@ -36,8 +36,9 @@ class EngineChild:
         self._process: subprocess.Popen[bytes] | None = None
 
     def play(self, state: bytes, actions: list[int]) -> Played:
-        """Put the state in, read it back, play the actions, read, reset, play some more, read. EngineDied if it
-        dies.
+        """Put the state in, read it back, play the actions, read, reset, play some more, read.
+
+        Raises EngineDied: the process ended, or did not answer in time.
         """
         if self._process is None:
             self._start()

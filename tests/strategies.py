@@ -75,8 +75,9 @@ def live_states(game: str, mode: str = "easy") -> st.SearchStrategy[EngineState]
 
 @st.composite
 def perfect_mazes(draw: st.DrawFn, sizes: st.SearchStrategy[int] | None = None) -> np.ndarray:
-    """Walls [y, x] (bool) of mazes of odd size whose free cells form a tree; even-even cells are free, odd-odd are
-    wall.
+    """Walls [y, x] (bool) of mazes of odd size whose free cells form a tree.
+
+    Even-even cells are free, odd-odd are wall.
     """
     rooms = (draw(st.sampled_from([3, 5, 7, 9, 11, 13, 15]) if sizes is None else sizes) + 1) // 2
     rng = draw(st.randoms(use_true_random=False))
@@ -322,9 +323,7 @@ def bad_edits(game: str) -> st.SearchStrategy[Edit]:
 
 @st.composite
 def corruptions(draw: st.DrawFn, raw: bytes) -> bytes:
-    """The bytes of a state, damaged: cut, lengthened, with bytes taken out or put in, or with some words
-    overwritten.
-    """
+    """The bytes of a state, damaged: cut, lengthened, with bytes taken out or put in, or some words overwritten."""
     kind = draw(st.sampled_from(("cut", "append", "remove", "insert", "words", "words", "words")))
     place = st.integers(0, len(raw) - 1)
     if kind == "cut":
@@ -357,9 +356,7 @@ def corruptions(draw: st.DrawFn, raw: bytes) -> bytes:
 
 @st.composite
 def maze_levels(draw: st.DrawFn, *, world: int = 15) -> MazeLevel:
-    """Solvable levels of our own in every respect: walls, cheese or none, mouse anywhere, look, with a seed or
-    without.
-    """
+    """Solvable levels of our own in every respect: walls, cheese or none, mouse anywhere, look, a seed or none."""
     walls = draw(perfect_mazes(st.sampled_from(range(3, world + 1, 2))))
     free = [(int(x), int(y)) for y, x in np.argwhere(~walls)]
     return MazeLevel(

@@ -61,7 +61,7 @@ def test_in_the_vector_environment_it_arrives_in_the_steps_that_the_labels_annou
     env.close()
 
 
-@pytest.mark.parametrize("discount", [0, -0.5, 1.01])
+@pytest.mark.parametrize("discount", [0.0, -0.5, 1.01])
 def test_discounts_that_are_none_are_refused(discount):
     with pytest.raises(ValueError, match=r"discount must be in \(0, 1\]; given"):
         ShortestPathExpert(discount)

@@ -72,7 +72,7 @@ def test_every_hook_point_is_what_it_is_said_to_be():
         network.state_dict()[bias].normal_()  # zero biases would hide a bias that is forgotten
     expected = written_out(network, FRAMES)
     output, activations = network.run_with_cache(FRAMES)
-    assert set(activations) == set(expected) == set(network.hook_points)
+    assert set(activations) == set(expected) == set(network.hook_points())
     for name, value in expected.items():
         assert activations[name].shape == value.shape
         torch.testing.assert_close(activations[name], value, rtol=1e-4, atol=1e-4)

@@ -1,6 +1,4 @@
-"""Every kind of state that ends, hangs or confuses the engine, or makes the agent vanish, is refused before it gets
-there.
-"""
+"""Every state that ends, hangs or confuses the engine, or makes the agent vanish, is refused before it gets there."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -174,7 +172,8 @@ def test_odd_but_playable_states_pass() -> None:
 
 def test_heists_keys_must_fit_their_list() -> None:
     # A level of three keys, with all of its doors and ring keys.
-    state = next(s for s in (_fresh("heist", seed) for seed in range(50)) if len(s.tail.has_keys) == 3)  # type: ignore[union-attr]
+    fresh = (_fresh("heist", seed) for seed in range(50))
+    state = next(s for s in fresh if len(s.tail.has_keys) == 3)  # type: ignore[union-attr]
     held = replace(state.tail, has_keys=(1, 0, 1))
     validate(state.replace(tail=held))
     with pytest.raises(ValueError, match=r"tail.num_keys 2; got 3"):

@@ -14,6 +14,7 @@ from procscope.workbench import plugins
 from procscope.workbench.checkpoints import load_network, read_checkpoint
 from procscope.workbench.cli import main
 from procscope.zoo import card, load, models, names, path
+from procscope.zoo.cards import first_stage, stages, train_commands
 from procscope.zoo.shipping import losses_agree, ship
 
 FIRST = ("maze-easy-anywhere", "maze-easy-corner", "maze-easy-topright")
@@ -44,8 +45,8 @@ def test_a_shipped_network_loads(name):
 def test_a_card_says_how_its_network_was_made_and_how_it_plays(name):
     header, text = read_checkpoint(path(name)).header, card(name)
     assert text.startswith(f"# {name}\n")
-    assert header.training["command"] in text
-    assert header.training["command"].startswith("procscope train ")
+    for command in train_commands(name, header.training):
+        assert command in text
     for word in ("## Success", "## Limits", " ".join(header.variant), "Wilson", f"procscope evaluate {name}"):
         assert word in text
     assert header.metrics, "its measured success is in the file"
@@ -55,8 +56,9 @@ def test_a_card_says_how_its_network_was_made_and_how_it_plays(name):
         assert f"{100 * value:.1f}% [{100 * low:.1f}, {100 * high:.1f}], n = {n:,}" in text
     assert header.level_seeds is not None
     assert header.level_seeds[1] <= 10**8, "training levels are no test levels"
-    assert len(header.training["first_losses"]) == 100
-    ImitationConfig(**header.training["config"])
+    assert len(first_stage(header.training)["first_losses"]) == 100
+    for stage in stages(header.training):
+        ImitationConfig(**stage["config"])
     rows = path(name).with_suffix(".curve.csv").read_text().splitlines()
     assert len(rows) > 10
 
@@ -79,7 +81,6 @@ def shipped(tiny_run, tmp_path_factory):
         folder,
         distributions,
         summary="A tiny one.",
-        command="procscope train imitation --out there",
         episodes=4,
     )
     return folder
@@ -108,7 +109,7 @@ def test_shipping_keeps_the_network_and_measures_it(zoo, tiny_run):
     assert model.header.metrics["success/cheese-top-right/sampled"] == tuple(again)
     text = card("tiny-topright")
     assert "A tiny one." in text
-    assert "procscope train imitation --out there" in text
+    assert train_commands("tiny-topright", model.header.training)[0] in text
     assert (zoo / "tiny-topright.curve.csv").read_bytes() == (tiny_run / "curve.csv").read_bytes()
     assert "| 3,072 |" in text, "the last round of the curve"
 
@@ -139,7 +140,7 @@ def test_the_command_checks_the_first_losses(zoo, capsys):
 
 def test_shipping_needs_a_network(tmp_path):
     with pytest.raises(FileNotFoundError, match="no checkpoint at"):
-        ship("none", tmp_path, tmp_path, [()], summary="", command="")
+        ship("none", tmp_path, tmp_path, [()], summary="")
     assert not list(tmp_path.iterdir())
 
 
@@ -149,7 +150,7 @@ def test_a_shipped_networks_first_losses_come_again(name, capsys):
     """On the kind of machine that it was trained on to the last bit, elsewhere nearly."""
     from procscope.agents.imitation import first_losses
 
-    training = read_checkpoint(path(name)).header.training
+    training = first_stage(read_checkpoint(path(name)).header.training)
     measured = first_losses(ImitationConfig(**training["config"]), 20)
     _, largest = losses_agree(training, measured)
     assert largest < 1e-3
@@ -163,3 +164,22 @@ def test_a_damaged_file_is_refused(zoo, tmp_path, monkeypatch):
     path("tiny-topright").write_bytes(raw)
     with pytest.raises(ValueError, match="is damaged"):
         load("tiny-topright")
+
+
+def test_the_commands_of_a_training_in_two_stages_by_hand():
+    """The second starts where the first, stopped early, ended up; both say all that the command line can."""
+    config = {
+        "variant": ["no-cheese", "mouse-anywhere"],
+        "mode": "hard",
+        "network_options": {"widths": [4, 5, 6]},
+    }
+    config |= {"static_rounds": 1.0, "frames": 3072, "round_frames": 1024, "seed": 3}
+    first = {"config": config, "frames": 2048}
+    second = {"config": config | {"static_rounds": 0.25}, "frames": 3072, "started_from": first}
+    common = "--variant no-cheese mouse-anywhere --mode hard --widths 4 5 6"
+    assert train_commands("x", second) == [
+        f"procscope train imitation --out training/x-stage1 {common} --static-rounds 1 --frames 3072 --seed 3 "
+        "--max-rounds 2",
+        f"procscope train imitation --out training/x {common} --start-from training/x-stage1/network.safetensors "
+        "--static-rounds 0.25 --frames 3072 --seed 3",
+    ]

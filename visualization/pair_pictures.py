@@ -1,5 +1,4 @@
-"""Minimal pairs of mazes as pictures, with what channels sum to beneath each: the channel-121 study's first
-figure.
+"""Minimal pairs of mazes as pictures, with what channels sum to beneath each: the channel-121 study's first figure.
 
 When to use: to see at one glance what a direction channel does. The mazes are cut out of the engine's large
 pictures; the numbers are a table below, each row shaded from its own lowest to its own highest.

@@ -5,11 +5,11 @@ its commit record is on disk, `<directory>/000012.json`, which holds the sizes a
 record is written last, atomically, after the files were synced. So whatever kills a build, committed blocks
 are whole, and the same command goes on with the rest:
 
-    store = BlockStore(cache / "blocks") with store.lock():                                      # one builder
-    at a time; clears what a killed one left
+    store = BlockStore(cache / "blocks")
+    with store.lock():                                # one builder at a time; clears what a killed one left
         for block in sorted(set(range(n)) - store.committed()):
-            files = write_block(block)                      # {"labels/part-000012.parquet": {"bytes": …,
-            "sha256": …}} store.commit(block, {"files": files, "frames": 512})
+            files = write_block(block)                # {"labels/part-000012.parquet": {"bytes": …, "sha256": …}}
+            store.commit(block, {"files": files, "frames": 512})
 
 Use it where a block is large or has several files; for many small results use `members.py`. A commit costs
 one sync per file (which costs next to nothing for a file that is synced already) and two for the record.

@@ -1,10 +1,10 @@
 """Trained networks on disk: safetensors weights, and a JSON header that says how to build them.
 
 One file holds everything: the tensors, and under the metadata key `procscope` one JSON text with the fields
-of `CheckpointHeader`, the format's number and a hash of the contents, so that a damaged file is
-noticed. A network is named by its registered name (entry-point group `procscope.models`) or by a path; its
-class is looked up by name under `procscope.architectures`. Reading never executes code from the file: weights
-are plain bytes, the header is data; pickled `.pth` files are refused here (see `foreign_weights.py`).
+of `CheckpointHeader`, the format's number and a hash of the contents, so that a damaged file is noticed. A
+network is named by its registered name (entry-point group `procscope.models`) or by a path; its class is
+looked up by name under `procscope.architectures`. Reading never executes code from the file: weights are
+plain bytes, the header is data; pickled `.pth` files are refused here (see `foreign_weights.py`).
 
 Weights may be stored in float16 to save space; they are always read as float32. Saving the same weights and
 header twice gives the same bytes. Loading a 2 MB network takes about 10 ms beside importing torch.

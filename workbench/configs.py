@@ -16,8 +16,7 @@ Config = TypeVar("Config")
 
 
 def plain(value: Any) -> Any:
-    """`value` in JSON's own types; NumPy scalars become Python's, paths text, an enumeration's member its
-    value.
+    """`value` in JSON's own types; NumPy scalars become Python's, paths text, an enumeration's member its value.
 
     Raises ValueError: something that JSON lacks, or a key that is no text (JSON would turn 1 into "1").
     """

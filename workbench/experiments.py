@@ -1,6 +1,6 @@
 """What an experiment is, and how one is run into a record.
 
-An experiment is a file of 30 to 80 lines in `experiments/`: a frozen config dataclass, a function
+An experiment is a short file in `experiments/`: a frozen config dataclass, a function
 `run(config, record)` that reads like a paper's methods section, and one `Experiment` that names them,
 registered under the entry-point group `procscope.experiments`:
 
@@ -117,9 +117,8 @@ def completed(record: RunRecord, work: Callable[[], Any]) -> RunRecord:
 
 
 def refuse_reserved_fields(config_class: type, reserved: set[str]) -> None:
-    """Raises ValueError: the config is no frozen dataclass, or a field has the name of a command's own
-    option."""
-    if not dataclasses.is_dataclass(config_class) or not config_class.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    """Raises ValueError: the config is no frozen dataclass, or a field has the name of a command's own option."""
+    if not dataclasses.is_dataclass(config_class) or not config_class.__dataclass_params__.frozen:  # type: ignore
         raise ValueError(f"expected a frozen dataclass as config, given {config_class.__name__}")
     taken = sorted(reserved & {entry.name for entry in dataclasses.fields(config_class)})
     if taken:

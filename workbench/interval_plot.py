@@ -26,8 +26,7 @@ class Scale(NamedTuple):
 
 
 def scale_of(claim: Mapping[str, Any]) -> Scale:
-    """The range that holds a claim's published value, reference and every measured interval; 0 to 1 for
-    shares."""
+    """The range that holds a claim's published value, reference and every measured interval; 0 to 1 for shares."""
     found = [claim["published"], claim["reference"]]
     for entry in claim["measurements"]:
         found += [entry["value"], entry["ci_low"], entry["ci_high"]]
@@ -40,8 +39,7 @@ def scale_of(claim: Mapping[str, Any]) -> Scale:
 
 
 def interval_svg(entry: Mapping[str, Any], claim: Mapping[str, Any], scale: Scale) -> Markup:
-    """A small plot: the measured value with its interval, the published value (diamond), the reference
-    (line)."""
+    """A small plot: the measured value with its interval, the published value (diamond), the reference (line)."""
     marks = [f'<line class="axis" x1="4" x2="{WIDTH - 4}" y1="{MIDDLE}" y2="{MIDDLE}"/>']
     if claim["reference"] is not None:
         x = scale.x(claim["reference"])

@@ -1,7 +1,7 @@
-"""A fitted logistic curve with its band, and shares in bins beside it: what a figure of a yes-or-no outcome
-against a quantity shows.
+"""A fitted logistic curve with its band, and shares in bins beside it.
 
-The slope and its interval are `statistics.logistic_slope`; this is the same fit, read off along x.
+When to use: for a figure of a yes-or-no outcome against a quantity. The slope and its interval are those of
+`statistics.logistic_slope`; this is the same fit, read off along x.
 
 Axes: `sample` one outcome each; `point` places along x; `bin` intervals of x.
 """

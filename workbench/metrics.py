@@ -87,6 +87,7 @@ def measured(
         value: a number, or an interval, whose `n` is used when `n` is None.
         where: text, whole numbers, numbers or truth values by key; NumPy scalars become Python's.
         unit: of the value: "share", "cells", "log odds per cell", "1" for a pure number.
+        n: number of independent observations behind the value; None where it is unknown.
 
     Raises ValueError: a malformed id, an empty unit, a value of `where` of another type.
     """

@@ -6,11 +6,12 @@ run:
     [[claims]]
     id = "S3.zeroing/found_difference"         # <target>/<quantity>, the id that the metric carries too
     where = { direction = "up", arm = "zero" } # the metric must say the same of these; others are free
-    networks = { training = ["cheese-top-right"] }  # the claim is about these networks; others are
-    comparisons statement = "Zeroing the go-UP channel ..." source = "..."                             # where
-    it was published, down to the table unit = "share" published = 0.122                          # optional:
-    some claims are words only rule = { direction = "above", reference = 0.0, margin = 0.03, least_n = 400,
-    least_networks = 3 }  # optional
+    networks = { training = ["cheese-top-right"] } # the claim is about these networks; others are comparisons
+    statement = "Zeroing the go-UP channel ..."
+    source = "..."                             # where it was published, down to the table
+    unit = "share"
+    published = 0.122                          # optional: some claims are words only
+    rule = { direction = "above", reference = 0.0, margin = 0.03, least_n = 400, least_networks = 3 } # optional
 
 `cells = [{ where = {...}, published = 0.995 }, ...]` in place of `published` makes one claim of each cell of
 a table, with the cell's `where` added. `origin = "ours"` marks a control that the paper did not run. Two

@@ -6,7 +6,8 @@ experiment then adds numbers, tables, figures and prose, and `finish` writes
     metrics.json    every finite number (see `metrics`), in the order measured
     report.json     prose, captions, networks, undefined numbers and the claims' summary
     report.html     one self-contained page of all that (see `report`)
-    tables/*.csv    figures/*.png  figures/*.svg
+    tables/*.csv    the tables
+    figures/*       each figure as .png and .svg
 
 A directory without `metrics.json` belongs to a run that did not finish.
 """

@@ -22,8 +22,7 @@ class Table(NamedTuple):
 
 
 def csv_text(name: str, rows: Any) -> str:
-    """`rows` as CSV with a header. Raises ValueError: no rows, rows of several types, or of none that is
-    known."""
+    """`rows` as CSV with a header. Raises ValueError: no rows, rows of several types, or of none that is known."""
     if hasattr(rows, "itertuples"):
         header = [str(column) for column in rows.columns]
         body = [list(row) for row in rows.itertuples(index=False)]

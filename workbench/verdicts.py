@@ -10,7 +10,7 @@ things; a claim is *held* when both are so, *refuted* when we are sure that it i
 |-----------|--------------------------------------------------|----------------------------------|
 | above     | low > reference and value >= reference + margin  | high < reference + margin        |
 | below     | high < reference and value <= reference - margin | low > reference - margin         |
-| near      | reference - margin <= low, high <= ref. + margin | high or low outside on one side  |
+| near      | reference - margin <= low, high <= ref. + margin | the interval lies wholly outside |
 
 One network is one case. So there are two verdicts: `verdict` about the network that was measured, and
 `verdict_for_kind` about all networks trained like it, which rests on several independently trained ones.
@@ -38,8 +38,7 @@ class Rule:
     """The value to compare with: no effect, chance level, or the published number itself (`near`)."""
 
     margin: float
-    """The smallest distance from `reference` that would matter; for `near`, the largest that would not. Above
-    0."""
+    """The smallest distance from `reference` that would matter; for `near`, the largest that would not. Above 0."""
 
     least_n: int
     """Fewer observations than this are undecided, whatever they say."""
@@ -50,8 +49,7 @@ class Rule:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.reference) and math.isfinite(self.margin) and self.margin > 0):
             raise ValueError(
-                f"expected a finite reference and a margin above 0, given {self.reference} and "
-                f"{self.margin}. "
+                f"expected a finite reference and a margin above 0, given {self.reference} and {self.margin}. "
                 "The margin is the smallest difference that would matter, in the unit of the quantity"
             )
         if self.least_n < 1 or self.least_networks < 1:

@@ -34,8 +34,13 @@ def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> st
     """The command that does one stage of a training again."""
     config = stage["config"]
     words = ["procscope train imitation", f"--out {out}", f"--variant {' '.join(config['variant'])}"]
+    if config["mode"] != "easy":
+        words.append(f"--mode {config['mode']}")
+    if "widths" in config["network_options"]:
+        words.append(f"--widths {' '.join(map(str, config['network_options']['widths']))}")
     if start_from is not None:
-        words.append(f"--start-from {start_from} --static-rounds {config['static_rounds']:g}")
+        words.append(f"--start-from {start_from}")
+    words.append(f"--static-rounds {config['static_rounds']:g}")
     words.append(f"--frames {config['frames']} --seed {config['seed']}")
     rounds = stage["frames"] // config["round_frames"]
     if stage["frames"] < config["frames"]:
