@@ -23,6 +23,7 @@ from procscope.activations.sampling import Levels, RolloutSampler, SampledBlock,
 from procscope.envs.engine import FRAME_SIZE
 from procscope.envs.variants import resolve_variants
 from procscope.workbench.checkpoints import load_network, weights_hash
+from procscope.workbench.devices import choose_device
 from procscope.workbench.provenance import dependency_versions
 
 _VERSIONS = ("procscope", "torch", "numpy", "procgen-mirror", "zarr", "pyarrow")
@@ -146,7 +147,7 @@ class BlockMaker:
             },
             "seed": config.seed,
             "batch_size": config.batch_size,
-            "device": config.device.partition(":")[0],
+            "device": choose_device(config.device).type,
             "versions": {name: versions[name] for name in _VERSIONS if name in versions},
         }
 

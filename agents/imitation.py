@@ -13,8 +13,6 @@ import csv
 import dataclasses
 import io
 import json
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +25,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from tqdm import tqdm
 
-from procscope.agents.acting import to_input
+from procscope.activations.forward import to_input
 from procscope.agents.experts.shortest_path import expert_values
 from procscope.agents.imitation_config import ImitationConfig
 from procscope.agents.imitation_data import (
@@ -195,7 +193,6 @@ class Trainer:
             training={
                 "method": "imitation of shortest paths with DAgger",
                 "config": dataclasses.asdict(config),
-                "command": "procscope " + shlex.join(sys.argv[1:]),
                 "frames": len(self.curve) * config.round_frames,
                 "seconds": sum(result.seconds for result in self.curve),
                 "first_losses": self.losses[:100],

@@ -106,7 +106,7 @@ ENTITY_LIMITS: dict[str, Limit] = {
     **dict.fromkeys(
         ("rx", "ry"), Limit(0, MAX_HALF_SIZE, "It is half a size, in cells; great ones hang the engine")
     ),
-    "type": Limit(0, 100, "See PROCGEN's types of the game"),
+    "type": Limit(0, 100, "See the engine's types of the game"),
     "collision_margin": Limit(-32, 32, "It is in cells"),
     "friction": Limit(0, 1, "It multiplies the speed at each step"),
     "grow_rate": Limit(0, 2, "It multiplies the half sizes at each step; above 1, the engine soon hangs"),

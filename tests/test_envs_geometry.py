@@ -35,9 +35,8 @@ def test_what_the_engine_changes_when_a_cell_changes(mode, pixels):
             rounding = 1 + (pixels == 512)  # large pictures are drawn with a rim round each cell
             assert np.abs(found - [top, left, bottom, right]).max() <= rounding, cell
             row, column = geometry.cell_to_position(np.array(cell), pixels)
-            if (
-                pixels == 64 and 0 <= row < 64 and 0 <= column < 64
-            ):  # large textures may agree in single pixels
+            # Large textures may agree in single pixels.
+            if pixels == 64 and 0 <= row < 64 and 0 <= column < 64:
                 assert changed[row, column]
             checked += 1
     assert checked > 15

@@ -61,9 +61,8 @@ def test_the_mouse_is_uniform_over_the_squares_where_a_move_is_possible(moves):
     mice = [place(level, rng).mouse for _ in range(60 * len(allowed))]
     counts = np.array([mice.count(cell) for cell in sorted(allowed)])
     assert sum(counts) == len(mice)
-    assert ((counts - 60) ** 2 / 60).sum() < 3 * len(
-        allowed
-    )  # chi-squared, far above its mean of len(allowed)
+    # Chi-squared, far above its mean of len(allowed).
+    assert ((counts - 60) ** 2 / 60).sum() < 3 * len(allowed)
 
 
 def test_a_maze_without_such_a_square_is_refused():

@@ -53,11 +53,16 @@ def repeat(run_directory: Path, out: Path | None = None) -> Comparison:
             differ (it is for the caller to remove it otherwise: `Comparison.second`).
 
     Raises FileNotFoundError: no finished run there. Raises ValueError: the experiment or analysis is not
-    installed, or its config class has changed since.
+    installed, its config class has changed since, or `out` holds results that would be read back.
     """
     first_metrics, config = read_metrics(run_directory), read_config(run_directory)
     place = Path(tempfile.mkdtemp(prefix="procscope-repeat-")) if out is None else out
     name, seed = config["experiment"], config["seed"]
+    if (place / name / "members").exists():
+        raise ValueError(
+            f"{place} holds results of {name} that a second run would read back instead of computing them. "
+            "Give an empty directory, or none for a temporary one"
+        )
     command = f"procscope repeat {run_directory}"
     if config["kind"] == "analysis":
         analysis = load_analysis(name)

@@ -33,18 +33,14 @@ def first_stage(training: dict[str, Any]) -> dict[str, Any]:
 def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> str:
     """The command that does one stage of a training again."""
     config = stage["config"]
-    words = ["procscope train imitation", f"--out {out}", f"--variant {' '.join(config['variant'])}"]
-    if config["mode"] != "easy":
-        words.append(f"--mode {config['mode']}")
-    if "widths" in config["network_options"]:
-        words.append(f"--widths {' '.join(map(str, config['network_options']['widths']))}")
+    words = ["procscope train imitation", f"--out {out}"]
+    if config["variant"]:
+        words.append(f"--variant {' '.join(config['variant'])}")
     if start_from is not None:
-        words.append(f"--start-from {start_from}")
-    words.append(f"--static-rounds {config['static_rounds']:g}")
-    words.append(f"--frames {config['frames']} --seed {config['seed']}")
-    rounds = stage["frames"] // config["round_frames"]
+        words.append(f"--start-from {start_from} --static-rounds {config['static_rounds']:g}")
+    words.append(f"--frames {config['frames']} --seed {config['seed']} --threads {config['threads']}")
     if stage["frames"] < config["frames"]:
-        words.append(f"--max-rounds {rounds}")
+        words.append(f"--max-rounds {stage['frames'] // config['round_frames']}")
     return " ".join(words)
 
 
@@ -104,8 +100,7 @@ Sampled actions, largest mazes only:
 |---|---|---|
 {chr(10).join(largest)}
 
-`procscope evaluate {name} --variant {" ".join(sampled[0].variant)} --episodes {sampled[0].evaluation.success.n}`
-measures the first line again.
+`{_evaluate_command(name, sampled[0])}` measures the first two lines again.
 
 ## Training
 
@@ -126,6 +121,11 @@ It has seen this one game in this one mode, from imitation: it knows what the sh
 `value` is the expert's discounted return (discount {config["discount"]}), not its own. Its logits put nearly all
 probability on four of the 15 raw actions (left, down, up, right), since the expert plays no others.
 """
+
+
+def _evaluate_command(name: str, trial: Trial) -> str:
+    variant = f" --variant {' '.join(trial.variant)}" if trial.variant else ""
+    return f"procscope evaluate {name}{variant} --episodes {trial.evaluation.success.n}"
 
 
 def _row(trial: Trial) -> str:

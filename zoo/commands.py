@@ -39,14 +39,15 @@ def add(
     Args:
         name: name that it gets.
         run: directory of the training run.
-        variants: distributions to evaluate on, the one trained on first; several variants of one joined by `+`.
+        variants: distributions to evaluate on, the one trained on first; several variants of one joined by `+`, and
+            `unedited` for the engine's own levels.
         summary: paragraph for the top of the card.
         folder: where the files go.
         episodes: levels for each evaluation.
     """
     from procscope.zoo.shipping import ship
 
-    distributions = [tuple(variant.split("+")) for variant in variants]
+    distributions = [() if variant == "unedited" else tuple(variant.split("+")) for variant in variants]
     print(ship(name, run, folder, distributions, summary=summary, episodes=episodes))
 
 
@@ -65,6 +66,9 @@ def check(name: str, /, losses: int = 100) -> int:
     from procscope.zoo.shipping import losses_agree
 
     training = first_stage(read_checkpoint(path(name)).header.training)
+    recorded = len(training["first_losses"])
+    if not 1 <= losses <= recorded:
+        raise ValueError(f"losses must be from 1 to the {recorded} on record; given: {losses}")
     same, largest = losses_agree(training, first_losses(ImitationConfig(**training["config"]), losses))
     print(f"{name}: first {losses} losses {'identical' if same else f'differ by up to {largest:.3g}'}")
     return 0 if same else 1

@@ -73,6 +73,11 @@ def _with_earlier_stages(training: dict[str, Any]) -> dict[str, Any]:
     start = training["config"].get("start_from")
     if start is None:
         return training
+    if Path(start).name != "network.safetensors":
+        raise ValueError(
+            f"the run was started from {start!r}; a network to ship must be started from the network.safetensors of a "
+            "run whose directory is still there, so that its card can say how to train it"
+        )
     earlier = read_checkpoint(Path(start)).header.training
     return training | {"started_from": _with_earlier_stages(earlier)}
 
