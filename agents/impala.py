@@ -107,7 +107,8 @@ class Impala(HookedNetwork):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         with torch.no_grad():
             for block in (self.block1, self.block2, self.block3):
                 for unit in (block.unit1, block.unit2):

@@ -26,8 +26,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from procscope.envs.generator import draw_walls
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze_structure import Cell, reachable_cells
+from procscope.envs.maze_value import WORLD_CELLS
 from procscope.workbench import plugins
 
 REGION_CELLS = 5
@@ -97,6 +99,18 @@ def mouse_anywhere(level: MazeLevel, rng: np.random.Generator) -> MazeLevel:
     return level.with_mouse(x, y, allow_unsolvable=True)
 
 
+def half_full_size(level: MazeLevel, rng: np.random.Generator) -> MazeLevel:
+    """Half of the levels become random mazes as large as the world, mouse bottom-left and cheese top-right.
+
+    For training: large mazes are the hard ones, and the engine makes one in seven levels so large.
+    """
+    if rng.random() < 0.5:
+        return level
+    world = WORLD_CELLS[level.mode]
+    corner = (world - 1, world - 1)
+    return MazeLevel(**level.values() | {"walls": draw_walls(world, rng), "mouse": (0, 0), "cheese": corner})
+
+
 MAZE_VARIANTS: dict[str, LevelFunction] = {
     "cheese-top-right": cheese_top_right,
     "cheese-outside-top-right": cheese_outside_top_right,
@@ -105,6 +119,7 @@ MAZE_VARIANTS: dict[str, LevelFunction] = {
     "cheese-anywhere": cheese_anywhere,
     "no-cheese": no_cheese,
     "mouse-anywhere": mouse_anywhere,
+    "half-full-size": half_full_size,
 }
 """The maze's own variants by name."""
 
