@@ -94,6 +94,10 @@ def evaluate(
     from procscope.workbench.memory import keep_freed_memory
 
     keep_freed_memory()
+    if (
+        out is not None
+    ):  # before the levels are played, so that a place that cannot be written to costs nothing
+        out.parent.mkdir(parents=True, exist_ok=True)
     loaded = load_network(model, device)
     environment = loaded.header.environment
     found = {}

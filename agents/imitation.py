@@ -249,8 +249,9 @@ def _copy_weights(source: torch.nn.Module, target: torch.nn.Module, name: str) -
     try:
         target.load_state_dict(source.state_dict())
     except RuntimeError as error:
+        first = " ".join(str(error).splitlines()[:2])  # it has a line for every tensor
         raise ValueError(
-            f"start_from must be a network like the one to train; {name} is another. {error}"
+            f"start_from must be a network like the one to train; {name} is another. {first}"
         ) from error
 
 

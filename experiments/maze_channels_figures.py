@@ -19,7 +19,7 @@ from procscope.workbench.logistic_curve import binned_shares, logistic_curve
 from procscope.workbench.statistics import wilson
 
 Shares = tuple[tuple[float, float], tuple[float, float]]
-TRAINING_OF_STUDY = "cheese-top-right"
+TRAININGS_OF_STUDY = ("cheese-top-right", "half-full-size cheese-top-right")
 """Published numbers stand only beside networks trained so."""
 _DISTRIBUTION = {"in": "cheese top right", "out": "cheese elsewhere"}
 
@@ -98,7 +98,7 @@ def decision_figure(
             ((counts[0], counts[1]), (counts[2], counts[3])),
             rows=(f"mouse\n{name}", f"mouse\nnot {name}"),
             columns=(f"cheese is {name}", f"corner is {name}"),
-            published=published[distribution] if study.training == TRAINING_OF_STUDY else None,
+            published=published[distribution] if study.training in TRAININGS_OF_STUDY else None,
         )
 
     return plot_count_tables([[table(study, distribution) for study in studies] for distribution in CHEESE])
@@ -170,7 +170,7 @@ def outcomes_figure(studies: Sequence[NetworkStudy], published: Mapping[str, Sha
             rows=("zeroed:\nfound", "zeroed:\nnot"),
             columns=("untouched:\nfound", "untouched:\nnot"),
             published=published.get(channel.direction.name.lower())
-            if study.training == TRAINING_OF_STUDY
+            if study.training in TRAININGS_OF_STUDY
             else None,
         )
 

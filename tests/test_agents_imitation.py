@@ -119,7 +119,7 @@ def test_a_run_can_start_from_a_network(tiny_options, tiny_run, tmp_path):
         **(tiny_options | {"network_options": {"widths": [5, 4, 4], "hidden": 16}}), start_from=checkpoint
     )
     with pytest.raises(
-        ValueError, match=r"start_from must be a network like the one to train; .*size mismatch"
+        ValueError, match=r"(?s)start_from must be a network like the one to train; .*size mismatch"
     ):
         train_imitation(wider, tmp_path / "run")
     assert not (tmp_path / "run").exists()

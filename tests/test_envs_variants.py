@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from strategies import maze_levels
 
 from procscope.envs.maze import MazeLevel
+from procscope.envs.maze_value import WORLD_CELLS
 from procscope.envs.variants import MAZE_VARIANTS, Variant, resolve_variants, variant_names
 
 
@@ -49,8 +50,22 @@ def test_what_a_variant_may_do(name, level, seed):
     assert again == changed, "a variant draws from its generator alone"
 
 
+@settings(max_examples=40, deadline=None)
+@given(level=maze_levels(), seed=st.integers(0, 2**32))
+def test_half_of_the_levels_become_as_large_as_the_world(level, seed):
+    (variant,) = resolve_variants("half-full-size")
+    changed = variant(level, np.random.default_rng(seed))
+    if np.random.default_rng(seed).random() < 0.5:
+        assert changed == level
+        return
+    assert changed.size == WORLD_CELLS[level.mode]
+    assert changed.holds_invariants()
+    assert (changed.mouse, changed.cheese) == ((0, 0), changed.corner)
+    assert (changed.level_seed, changed.background) == (level.level_seed, level.background)
+
+
 def test_every_variant_of_the_maze_is_tried_above():
-    assert {name.split(":")[0] for name in ALLOWED} == set(MAZE_VARIANTS)
+    assert {name.split(":")[0] for name in ALLOWED} | {"half-full-size"} == set(MAZE_VARIANTS)
 
 
 @pytest.mark.parametrize(

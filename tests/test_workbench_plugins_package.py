@@ -122,7 +122,7 @@ def test_a_users_mistakes_are_told(procscope, cache, tmp_path):
     assert "at_decision_square" in errors.splitlines()[-1]
     status, _, errors = procscope("analyze", "chanel-means", *arguments)
     assert status == 2
-    assert "Did you mean channel-means?" in errors
+    assert "Did you mean channel-means" in errors
     status, _, errors = procscope("analyze")
     assert status == 2
     assert "expected a name first" in errors

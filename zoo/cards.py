@@ -36,9 +36,15 @@ def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> st
     words = ["procscope train imitation", f"--out {out}"]
     if config["variant"]:
         words.append(f"--variant {' '.join(config['variant'])}")
+    if config["mode"] != "easy":
+        words.append(f"--mode {config['mode']}")
+    if "widths" in config["network_options"]:
+        words.append(f"--widths {' '.join(map(str, config['network_options']['widths']))}")
     if start_from is not None:
-        words.append(f"--start-from {start_from} --static-rounds {config['static_rounds']:g}")
-    words.append(f"--frames {config['frames']} --seed {config['seed']} --threads {config['threads']}")
+        words.append(f"--start-from {start_from}")
+    words.append(f"--static-rounds {config['static_rounds']:g} --frames {config['frames']} --seed {config['seed']}")
+    if config.get("threads", 1) != 1:
+        words.append(f"--threads {config['threads']}")
     if stage["frames"] < config["frames"]:
         words.append(f"--max-rounds {stage['frames'] // config['round_frames']}")
     return " ".join(words)
