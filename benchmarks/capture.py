@@ -11,6 +11,7 @@ import argparse
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,8 @@ def main() -> None:
     parser.add_argument("--model", default="maze-easy-topright")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    network = load_network(options.model).network.to(memory_format=torch.channels_last)
+    network: Any = load_network(options.model).network
+    network.to(memory_format=torch.channels_last)
     engine = bare_maze(NUM_ENVS, 1)
     states = StateBuffer(engine)
     steps = options.frames // NUM_ENVS

@@ -52,7 +52,7 @@ def maze_seeds_of_size(
     found: list[int] = []
     start = first_seed
     while len(found) < n:
-        seeds = np.arange(start, start + max(64, 4 * (n - len(found))))
+        seeds = np.arange(start, start + min(512, max(64, 4 * (n - len(found)))))
         sizes = maze_sizes(read_batch(scratch_engine("maze", mode).levels(seeds.tolist())))
         found += seeds[(sizes >= size) if smallest else (sizes == size)].tolist()
         start = int(seeds[-1]) + 1

@@ -42,7 +42,9 @@ def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> st
         words.append(f"--widths {' '.join(map(str, config['network_options']['widths']))}")
     if start_from is not None:
         words.append(f"--start-from {start_from}")
-    words.append(f"--static-rounds {config['static_rounds']:g} --frames {config['frames']} --seed {config['seed']}")
+    words.append(
+        f"--static-rounds {config['static_rounds']:g} --frames {config['frames']} --seed {config['seed']}"
+    )
     if config.get("threads", 1) != 1:
         words.append(f"--threads {config['threads']}")
     if stage["frames"] < config["frames"]:
