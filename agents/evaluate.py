@@ -19,6 +19,7 @@ from procscope.agents.episodes import Episodes, play_episodes, policy
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.labels import label_states
 from procscope.envs.level_supply import Variants
+from procscope.envs.maze_value import WORLD_CELLS
 from procscope.envs.starting_states import starting_states
 from procscope.workbench.statistics import Interval, wilson
 
@@ -92,12 +93,7 @@ def evaluate(
     played = play_episodes(
         policy(network), states, seed=seed, greedy=greedy, max_steps=max_steps, progress=progress
     )
-    return _summary(played, labels, mode_world(mode))
-
-
-def mode_world(mode: str) -> int:
-    """Width of the maze's world in cells."""
-    return {"easy": 15, "hard": 25, "memory": 31}[mode]
+    return _summary(played, labels, WORLD_CELLS[mode])
 
 
 def _summary(played: Episodes, labels: dict[str, np.ndarray], world: int) -> Evaluation:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from fixed_policy import FixedPolicy
 
-from procscope.agents.evaluate import FailureEnds, evaluate, mode_world
+from procscope.agents.evaluate import FailureEnds, evaluate
 from procscope.agents.evaluation_text import as_data, as_text
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.labels import label_states
 from procscope.envs.maze import MazeLevel
+from procscope.envs.maze_value import WORLD_CELLS
 from procscope.envs.starting_states import starting_states
 from procscope.workbench.cli import main
 from procscope.workbench.statistics import wilson
@@ -111,7 +112,7 @@ def test_what_cannot_be_evaluated_is_refused(options, message):
 
 def test_worlds_are_as_wide_as_the_engines():
     for mode in ("easy", "hard", "memory"):
-        assert len(MazeLevel.from_seed(1, mode).walls) <= mode_world(mode)
+        assert len(MazeLevel.from_seed(1, mode).walls) <= WORLD_CELLS[mode]
         (state,) = starting_states("maze", [1], mode=mode)
         assert label_states([state])["maze_size"][0] == MazeLevel.from_state(state).size
 
