@@ -45,7 +45,7 @@ class BlockMaker:
     def __init__(self, config: CacheConfig, engine_threads: int = 0) -> None:
         self.config = config
         self.network, self._model = _network(config.model, config.device)
-        variants = resolve_variants(config.variants)
+        variants = resolve_variants(config.variants, config.game)
         self._variant_names = [variant.name for variant in variants]
         self._acting, self._actor = self._resolve_actor()
         self._levels = Levels(

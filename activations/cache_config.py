@@ -6,8 +6,8 @@ from typing import Any, Literal
 from torch import nn
 
 from procscope.activations.capture import ActivationType
-from procscope.activations.sampling import Placement
 from procscope.envs.engine import TEST_SEEDS
+from procscope.envs.games import game
 
 Sampling = Literal["rollouts", "static", "levels"]
 
@@ -45,8 +45,8 @@ class CacheConfig:
     greedy: bool = False
     """A network that acts takes its best action instead of drawing one from its softmax."""
 
-    placement: Placement = "start"
-    """Where static sampling puts the agent."""
+    placement: str = "start"
+    """Where static sampling puts the agent: `start`, or one of the game's `placements`."""
 
     levels: tuple[Any, ...] = ()
     """The given levels: values such as `MazeLevel`."""
@@ -92,6 +92,11 @@ class CacheConfig:
             raise ValueError(f"expected the noise to be a probability, 0 to 1; given {self.noise}")
         if (self.sample == "levels") != bool(self.levels):
             raise ValueError('expected given levels together with sample="levels", and only then')
+        placements = ("start", *game(self.game).placements)
+        if self.placement not in placements:
+            raise ValueError(
+                f"{self.game} has the placements {', '.join(placements)}; given: {self.placement!r}"
+            )
         if self.sample != "static" and self.placement != "start":
             raise ValueError(
                 f"placement={self.placement!r} needs sample='static'; given sample={self.sample!r}"

@@ -17,7 +17,7 @@ def build(
     actor: str | None = None,
     noise: float = 0.0,
     greedy: bool = False,
-    placement: Literal["start", "anywhere", "decision-square"] = "start",
+    placement: str = "start",
     levels: tuple[Path, ...] = (),
     game: str = "maze",
     mode: str = "easy",
@@ -46,7 +46,7 @@ def build(
         actor: who plays: expert, random, a model's name or path; by default the network that is read.
         noise: probability of a random action instead of the actor's.
         greedy: a network that plays takes its best action instead of drawing one.
-        placement: where static sampling puts the agent.
+        placement: where static sampling puts the agent: start, anywhere, or a rule of the game (maze: decision-square).
         levels: level files, with --sample levels.
         game: the game that is played.
         mode: its difficulty mode.
@@ -61,7 +61,7 @@ def build(
         device: of the networks: cpu, cuda, auto.
     """
     from procscope.activations.collect import CacheConfig, build_cache
-    from procscope.envs.level_supply import level_type
+    from procscope.envs.games import game as game_of
     from procscope.workbench.provenance import command_line
 
     config = CacheConfig(
@@ -74,7 +74,7 @@ def build(
         noise=noise,
         greedy=greedy,
         placement=placement,
-        levels=tuple(level_type(game).from_file(path, allow_unsolvable=True) for path in levels),
+        levels=tuple(game_of(game).level_type.from_file(path, allow_unsolvable=True) for path in levels),
         game=game,
         mode=mode,
         level_seeds=level_seeds,

@@ -7,7 +7,7 @@ blocks can be made in any order, anywhere.
                are sorted by game and then by step, so that episodes lie in one piece. An episode that is still
                on when the block ends is cut there (its last row is not `done`): 16 games of 128 steps touch
                the episodes of a good player little, those of a random one (up to 500 steps) more.
-    static     the first frame of each of `block_frames` levels, the agent placed by a rule (`PLACEMENTS`)
+    static     the first frame of each of `block_frames` levels, the agent where a rule puts it (`Game.placements`)
     levels     the first frame of each given level, in order
 
 Static and given levels are not played: `action` is what the actor would do, `reward` is 0, and every frame
@@ -21,7 +21,7 @@ Axes: `frame` rows of the block, `env` games that step together.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,13 +29,10 @@ from jaxtyping import UInt8
 from procscope.activations.actors import Acting
 from procscope.activations.capture import Captured
 from procscope.envs.engine import Engine, EngineOptions
+from procscope.envs.games import game
 from procscope.envs.labels import Columns, label_states
 from procscope.envs.level_supply import LevelSupply
-from procscope.envs.maze import MazeLevel
-from procscope.envs.variants import LevelFunction, mouse_anywhere
 from procscope.envs.vector import ProcgenVectorEnv
-
-Placement = Literal["start", "anywhere", "decision-square"]
 
 Read = Callable[[UInt8[np.ndarray, "frame row col rgb"]], Captured]
 """Runs the network that is read, on some frames."""
@@ -146,7 +143,8 @@ class StillSampler:
     acting: Acting
     seed: int
     block_frames: int
-    placement: Placement = "start"
+    placement: str = "start"
+    """`start`, or one of the game's `placements`."""
     given: tuple[Any, ...] | None = None
     """Level values such as `MazeLevel`."""
 
@@ -186,25 +184,11 @@ class StillSampler:
         states = self._engine.levels(seeds.tolist())
         changes = list(self.levels.variants)
         if self.placement != "start":
-            changes.append(PLACEMENTS[self.placement])
+            changes.append(game(self.levels.game).placements[self.placement])
         if not changes:
             return states
         supply = LevelSupply(self.levels.game, changes, variant_seed=self.levels.variant_seed)
         return supply.next_levels(states, seeds).states
-
-
-def at_decision_square(level: MazeLevel, rng: np.random.Generator) -> MazeLevel:
-    """The mouse where its ways to the cheese and to the top-right corner part; at its start where none do."""
-    square = level.decision_square() if level.cheese is not None else None
-    return level if square is None else level.with_mouse(*square, allow_unsolvable=True)
-
-
-PLACEMENTS: dict[Placement, LevelFunction] = {
-    "start": lambda level, rng: level,
-    "anywhere": mouse_anywhere,
-    "decision-square": at_decision_square,
-}
-"""Rules that place the agent in a level, after the variants."""
 
 
 def _played(actions: np.ndarray, rewards: np.ndarray, done: np.ndarray) -> Columns:

@@ -25,8 +25,8 @@ from procscope.agents.acting import policy_logits
 from procscope.agents.loops import FULLY_SHOWN, Loops
 from procscope.envs.actions import MOVE_TO_ACTION, N_ACTIONS, Move
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
-from procscope.envs.state_batch import read_batch
-from procscope.envs.state_write import write_batch
+from procscope.envs.state.batch import read_batch
+from procscope.envs.state.write import write_batch
 
 LogitsOf = Callable[[UInt8[np.ndarray, "frame 64 64 3"]], Float32[np.ndarray, "frame action"]]
 """A policy as a function from frames to logits."""

@@ -19,7 +19,7 @@ from procscope.agents.episodes import Episodes, play_episodes, policy
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.labels import label_states
 from procscope.envs.level_supply import Variants
-from procscope.envs.maze_value import WORLD_CELLS
+from procscope.envs.maze.value import WORLD_CELLS
 from procscope.envs.starting_states import starting_states
 from procscope.workbench.statistics import Interval, wilson
 

@@ -94,7 +94,7 @@ class Trainer:
     def round_samples(self, number: int, engine: Engine) -> tuple[Samples, Bool[np.ndarray, "frame"]]:
         """The frames of a round in the order of learning, and which of them are new states of its own."""
         config = self.config
-        variants = resolve_variants(config.variant)
+        variants = resolve_variants(config.variant, config.game)
         variant_seed = round_seed(config.seed, number)
         seeds = range(*config.level_seeds)
         own, remembered = concatenate([]), concatenate([])

@@ -68,7 +68,7 @@ class ImitationConfig:
         if self.game != "maze":
             raise ValueError(f"imitation data exist for the game maze; given: {self.game!r}")
         EngineOptions(self.game, self.mode, level_seeds=range(*self.level_seeds))
-        resolve_variants(self.variant)
+        resolve_variants(self.variant, self.game)
         if min(self.batch_size, self.own_games, self.threads) < 1:
             raise ValueError(
                 "batch_size, own_games and threads must be at least 1; given: "

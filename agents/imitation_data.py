@@ -25,12 +25,12 @@ from jaxtyping import Int64, UInt8
 from procscope.agents.acting import policy_logits, sample_actions
 from procscope.envs.actions import MOVE_TO_ACTION
 from procscope.envs.engine import Engine
-from procscope.envs.labels_maze import maze_sizes
-from procscope.envs.maze_bytes import CHEESE, WALL
+from procscope.envs.maze.bytes import CHEESE, WALL
+from procscope.envs.maze.labels import maze_sizes
 from procscope.envs.paths import best_moves, distance_maps
 from procscope.envs.starting_states import starting_states
-from procscope.envs.state_batch import read_batch
-from procscope.envs.state_write import write_batch
+from procscope.envs.state.batch import read_batch
+from procscope.envs.state.write import write_batch
 from procscope.envs.variants import Variant
 from procscope.envs.vector import ProcgenVectorEnv
 

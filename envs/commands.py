@@ -111,6 +111,6 @@ def _varied(level: Any, variants: tuple[str, ...], variant_seed: int) -> Any:
     from procscope.envs.variants import resolve_variants
 
     rng = np.random.default_rng((variant_seed, level.level_seed or 0))
-    for variant in resolve_variants(variants):
+    for variant in resolve_variants(variants, level.game):
         level = variant(level, rng)
     return level

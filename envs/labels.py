@@ -13,23 +13,18 @@ Labels are a dict of columns, NumPy arrays with one entry per state. These come 
     distance_to_goal_cells   steps of the shortest path to the goal, -1 when there is none
     best_move                first move of that path as `procscope.envs.actions.Move`; STAY when there is none
 
-Further columns are the game's own: see `labels_maze.py`. All are int32, flags are bool.
-
-To add a game: write `labels_<game>.py` with `level_facts(batch)`, a NamedTuple of arrays with one row per
-state, and `frame_columns(facts, batch)`, the dict of columns; then name it in `_GAMES`.
+Further columns are the game's own: see its `labels.py`, which has `level_facts(batch)`, a NamedTuple of arrays
+with one row per state, and `frame_columns(facts, batch)`, the dict of columns. All are int32, flags are bool.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from procscope.envs import labels_maze
-from procscope.envs.state_batch import StateBatch, read_batch
-
-Columns = dict[str, np.ndarray]
-"""Labels: one array per column, one entry per state."""
+from procscope.envs.games import Columns, game
+from procscope.envs.state.batch import read_batch
 
 #: Columns that every game has.
 COMMON_COLUMNS = (
@@ -43,14 +38,6 @@ COMMON_COLUMNS = (
 )
 
 
-class _Game(NamedTuple):
-    level_facts: Callable[[StateBatch], Any]
-    frame_columns: Callable[[Any, StateBatch], Columns]
-
-
-_GAMES = {"maze": _Game(labels_maze.level_facts, labels_maze.frame_columns)}
-
-
 def label_states(states: Sequence[bytes]) -> Columns:
     """The labels of the frames that the given states show, in order.
 
@@ -60,16 +47,16 @@ def label_states(states: Sequence[bytes]) -> Columns:
     if len(states) == 0:
         raise ValueError("expected at least one state to label; given: none")
     batch = read_batch(states)
-    game = _game(batch.game)
-    return game.frame_columns(game.level_facts(batch), batch)
+    of_game = game(batch.game)
+    return of_game.frame_columns(of_game.level_facts(batch), batch)
 
 
 class Labeller:
     """Labels the frames of a vector of games as they are played, remembering what it knows of each level."""
 
-    def __init__(self, game: str, num_envs: int) -> None:
+    def __init__(self, game_name: str, num_envs: int) -> None:
         """Raises ValueError when the game has no labels."""
-        self._game = _game(game)
+        self._game = game(game_name)
         self._num_envs = num_envs
         self._facts: Any = None
 
@@ -92,9 +79,3 @@ class Labeller:
     def label(self, states: Sequence[bytes]) -> Columns:
         """The labels of the games' frames, one state per game, in order."""
         return self._game.frame_columns(self._facts, read_batch(states))
-
-
-def _game(name: str) -> _Game:
-    if name not in _GAMES:
-        raise ValueError(f"labels exist for the games {', '.join(_GAMES)}; given: {name!r}")
-    return _GAMES[name]

@@ -2,8 +2,8 @@
 
 How: a copy of each game's state is kept now and then, with the actions since. When an episode ends, its copy
 is edited such that the last step does not end it, and the actions are played again in a scratch engine: the
-same state with the same actions gives the same pictures. In the maze the edit takes the cheese away, which is
-what the engine does when the mouse eats it just before it draws, and puts the timeout off; neither shows or
+same state with the same actions gives the same pictures. In the maze, for one, the edit takes the cheese away, which
+is what the engine does when the mouse eats it just before it draws, and puts the timeout off; neither shows or
 matters before. The result is the picture that the engine would have drawn had it not reset: the mouse on the
 goal's cell, facing the way it came, and no cheese.
 
@@ -11,21 +11,19 @@ Cost: with a copy at the start and every 16 steps, 4 us a step and 0.3 to 0.8 ms
 `benchmarks/stepping.py`). More copies would cost more in long episodes, fewer would make the replay of short
 ones longer.
 
-To add a game, write its edit and name it in `_WITHOUT_ENDING`.
+A game's edit is `without_ending` in its `game.py`.
 
 Axes: `env` games of the vector, `episode` those that end in a step, `row col rgb` pictures from the top left.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
 from procscope.envs.engine import FRAME_SIZE, Engine
-from procscope.envs.maze_bytes import CHEESE, FREE
-from procscope.envs.state_batch import read_batch
-from procscope.envs.state_write import write_batch
+from procscope.envs.games import game
 
 STEPS_BETWEEN_COPIES = 16
 
@@ -37,30 +35,12 @@ class LastSteps(NamedTuple):
     states: list[bytes]
 
 
-def maze_without_ending(state: bytes, complete: bool) -> bytes:
-    """A maze state that plays on where the given one ends soon, by the cheese (`complete`) or the timeout."""
-    batch = read_batch([state])
-    cells = None
-    if complete:
-        cells = batch.grids.copy()
-        cells[cells == CHEESE] = FREE
-    return write_batch(batch, cells=cells, timeout=batch.timeout + 1)[0]
-
-
-_WITHOUT_ENDING: dict[str, Callable[[bytes, bool], bytes]] = {"maze": maze_without_ending}
-
-
 class LastFrames:
     """Keeps what it takes to play the last steps of any game of a vector again."""
 
-    def __init__(self, game: str, num_envs: int, scratch: Engine) -> None:
+    def __init__(self, game_name: str, num_envs: int, scratch: Engine) -> None:
         """`scratch` is an engine of one game, else like the vector's. ValueError for a game without edit."""
-        if game not in _WITHOUT_ENDING:
-            raise ValueError(
-                f"last frames can be recovered in the games {', '.join(_WITHOUT_ENDING)}, not in {game!r}: "
-                "pass final_obs=False"
-            )
-        self._without_ending = _WITHOUT_ENDING[game]
+        self._without_ending = game(game_name).without_ending
         self._scratch = scratch
         self._rows = np.arange(num_envs)
         self._copies: list[bytes] = [b""] * num_envs

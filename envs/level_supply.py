@@ -11,21 +11,19 @@ so that the same level seed gets the same draws in every run, in any game of the
 levels. Given levels without a level seed count by their place in the list instead.
 """
 
-import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 
-Variant = Callable[[Any, np.random.Generator], Any]
-"""A function (level, rng) -> level. Levels are values: it returns a changed one."""
+from procscope.envs.games import LevelFunction, game
+from procscope.envs.variants import Variant, resolve_variants
 
-Variants = Sequence[str | Variant] | str | Variant
+Variants = Sequence[str | LevelFunction | Variant] | str | LevelFunction | Variant
 """Names of variants, or functions, in the order in which they are applied; or one of them."""
 
 NO_SEED = -1
-_LEVEL_TYPES = {"maze": "procscope.envs.maze:MazeLevel"}
 _LOOK_BYTES = 6 * 4  # the six drawing options that follow the game's name in a state
 
 
@@ -42,7 +40,7 @@ class LevelSupply:
 
     def __init__(
         self,
-        game: str,
+        game_name: str,
         variants: Variants = (),
         levels: Sequence[Any] | None = None,
         variant_seed: int = 0,
@@ -50,14 +48,14 @@ class LevelSupply:
         """Raises ValueError for a game without levels, an unknown variant, wrong levels, a negative seed."""
         if variant_seed < 0:
             raise ValueError(f"variant_seed must be 0 or more; given: {variant_seed}")
-        self._look = slice(8 + len(game), 8 + len(game) + _LOOK_BYTES)
+        self._look = slice(8 + len(game_name), 8 + len(game_name) + _LOOK_BYTES)
         self._engine_look = b""
         self._variant_seed = variant_seed
         self._dealt = 0
         self.is_active = bool(variants) or levels is not None
         if self.is_active:
-            self._level_type = level_type(game)
-        self.variants = _resolved(variants, game)
+            self._level_type = game(game_name).level_type
+        self.variants = resolve_variants(variants, game_name)
         self.levels = None if levels is None else list(levels)
         if self.levels is not None:
             wrong = [level for level in self.levels if not isinstance(level, self._level_type)]
@@ -105,30 +103,6 @@ class LevelSupply:
     def _checked(self, level: Any, variant: Variant) -> Any:
         if isinstance(level, self._level_type):
             return level
-        name = getattr(variant, "name", getattr(variant, "__name__", repr(variant)))
         raise ValueError(
-            f"a variant must return a {self._level_type.__name__}; {name} returned {level!r:.100}"
+            f"a variant must return a {self._level_type.__name__}; {variant.name} returned {level!r:.100}"
         )
-
-
-def level_type(game: str) -> Any:
-    """The class of the game's levels. Raises ValueError for a game that has none."""
-    if game not in _LEVEL_TYPES:
-        raise ValueError(
-            f"levels can be edited in the games {', '.join(_LEVEL_TYPES)}, not in {game!r}: "
-            "leave out variants and levels"
-        )
-    module, name = _LEVEL_TYPES[game].split(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def _resolved(variants: Variants, game: str) -> tuple[Variant, ...]:
-    if not variants:
-        return ()
-    from procscope.envs.variants import resolve_variants  # only here, as it brings the level types with it
-
-    resolved = resolve_variants(variants)
-    for variant in resolved:
-        if variant.game not in (None, game):
-            raise ValueError(f"the variant {variant.name!r} is for the game {variant.game}, not for {game}")
-    return resolved

@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from procscope.envs.engine import LARGE_FRAME_SIZE, scratch_engine
-from procscope.envs.state_offsets import locate
+from procscope.envs.state.offsets import locate
 
 
 def level_pictures(states: Sequence[bytes]) -> UInt8[np.ndarray, "state 512 512 3"]:

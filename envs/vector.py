@@ -42,7 +42,7 @@ from procscope.envs.engine import FRAME_SIZE, TRAINING_SEEDS, Engine, EngineOpti
 from procscope.envs.labels import Columns, Labeller, label_states
 from procscope.envs.last_frames import LastFrames
 from procscope.envs.level_supply import LevelSupply, Variants
-from procscope.envs.state_batch import read_batch
+from procscope.envs.state.batch import read_batch
 
 Frames = UInt8[np.ndarray, "env 64 64 3"]
 StepResult = tuple[

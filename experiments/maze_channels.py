@@ -9,13 +9,9 @@ import numpy as np
 
 from procscope.activations.channel_sums import ChannelSums, channel_sums
 from procscope.envs.actions import Move
-from procscope.envs.level_frames import (
-    LevelFrames,
-    frames_from_seeds,
-    mouse_at_decision_square,
-    mouse_where_possible,
-)
-from procscope.envs.maze_pairs import SMALLEST_PAIR, direction_pairs
+from procscope.envs.level_frames import LevelFrames, frames_from_seeds
+from procscope.envs.maze.pairs import SMALLEST_PAIR, direction_pairs
+from procscope.envs.maze.variants import mouse_at_decision_square, mouse_where_possible
 from procscope.experiments.maze_channels_numbers import record_numbers
 from procscope.experiments.maze_channels_report import write_report
 from procscope.experiments.maze_channels_results import CHEESE, ChannelStudy, NetworkStudy

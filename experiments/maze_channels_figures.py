@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from procscope.envs.maze_pairs import ORIENTATIONS
+from procscope.envs.maze.pairs import ORIENTATIONS
 from procscope.experiments.maze_channels_results import CHEESE, ChannelStudy, NetworkStudy
 from procscope.interventions.direction_channels import DIRECTIONS, reading_text
 from procscope.interventions.paired_play import paired_outcomes

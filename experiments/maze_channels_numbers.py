@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from procscope.envs.actions import Move
-from procscope.envs.maze_pairs import ORIENTATIONS
+from procscope.envs.maze.pairs import ORIENTATIONS
 from procscope.experiments.maze_channels_results import CHEESE, ChannelStudy, NetworkStudy
 from procscope.interventions.decision_squares import TwoByTwo, distance_slope, matched_difference
 from procscope.interventions.direction_channels import (

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from procscope.activations.channel_sums import ChannelSums
 from procscope.envs.actions import Move
-from procscope.envs.maze_pairs import DirectionPair
+from procscope.envs.maze.pairs import DirectionPair
 from procscope.interventions.channel_arms import ChannelArms
 from procscope.interventions.decision_squares import DecisionSquares, TwoByTwo, pooled, two_by_two
 from procscope.interventions.direction_channels import DirectionChannels

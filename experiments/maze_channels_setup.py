@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from procscope.envs.engine import TEST_SEEDS
-from procscope.envs.starting_states import maze_seeds_of_size
+from procscope.envs.maze.sizes import maze_seeds_of_size
 from procscope.interventions.paired_play import PlayedMazes
 
 

@@ -30,7 +30,7 @@ from torch import nn
 from procscope.activations.channel_sums import channel_sums
 from procscope.envs.actions import Move
 from procscope.envs.level_frames import frames_of_levels
-from procscope.envs.maze_pairs import ORIENTATIONS, DirectionPair
+from procscope.envs.maze.pairs import ORIENTATIONS, DirectionPair
 
 DIRECTIONS = (Move.UP, Move.RIGHT, Move.DOWN, Move.LEFT)
 Reading = tuple[Move, ...]

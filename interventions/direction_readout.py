@@ -21,9 +21,9 @@ from torch import nn
 from procscope.activations.capture import capture
 from procscope.activations.channel_sums import ChannelSums
 from procscope.envs.actions import Move
-from procscope.envs.geometry import IMPALA_CENTER, MazeGeometry
 from procscope.envs.level_frames import LevelFrames
-from procscope.envs.maze_value import WORLD_CELLS
+from procscope.envs.maze.geometry import IMPALA_CENTER, MazeGeometry
+from procscope.envs.maze.value import WORLD_CELLS
 from procscope.workbench.statistics import Interval, auroc, wilson
 
 

@@ -22,7 +22,8 @@ from jaxtyping import Bool, Float
 import procscope.interventions.ablation  # noqa: F401 (stored ablations are then known)
 from procscope.agents.episodes import play_episodes, policy
 from procscope.envs.labels import label_states
-from procscope.envs.starting_states import maze_seeds_of_size, starting_states
+from procscope.envs.maze.sizes import maze_seeds_of_size
+from procscope.envs.starting_states import starting_states
 from procscope.interventions.apply import applied
 from procscope.interventions.intervention import Intervention
 from procscope.workbench.checkpoints import load_network

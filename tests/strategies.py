@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_value import mode_of_world
+from procscope.envs.maze.value import mode_of_world
 from procscope.envs.state import EngineState
-from procscope.envs.state_layout import ENTITY_DTYPE, HeistTail, RandomGenerator
-from procscope.envs.state_rules import rules_of
+from procscope.envs.state.layout import ENTITY_DTYPE, HeistTail, RandomGenerator
+from procscope.envs.state.rules import rules_of
 
 PARTS = ("settings", "episode", "scene", "view", "tail")
 INTEGERS = [-(2**31), -1000, -2, -1, 0, 1, 2, 3, 5, 9, 10, 20, 50, 62, 99, 100, 101, 1000, 10**5, 2**31 - 1]

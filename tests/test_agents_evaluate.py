@@ -11,7 +11,7 @@ from procscope.agents.evaluation_text import as_data, as_text
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.labels import label_states
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_value import WORLD_CELLS
+from procscope.envs.maze.value import WORLD_CELLS
 from procscope.envs.starting_states import starting_states
 from procscope.workbench.cli import main
 from procscope.workbench.statistics import wilson
@@ -100,7 +100,7 @@ def test_the_numbers_are_those_of_the_episodes():
         ({"episodes": 0}, "episodes must be from 1 to the 1000000000 level seeds; given: 0"),
         ({"episodes": 4, "level_seeds": range(3)}, "from 1 to the 3 level seeds; given: 4"),
         ({"mode": "extreme"}, "maze has the modes easy, hard, memory"),
-        ({"game": "heist"}, "labels exist for the games maze; given: 'heist'"),
+        ({"game": "bigfish"}, "labels exist for the games .*; given: 'bigfish'"),
         ({"variants": ("no-chese",)}, "Did you mean no-cheese"),
         ({"max_steps": 0}, "max_steps and games must be at least 1"),
     ],

@@ -31,7 +31,7 @@ from procscope.envs.engine import (
 )
 from procscope.envs.maze import MazeLevel
 from procscope.envs.state import EngineState
-from procscope.envs.state_batch import read_batch
+from procscope.envs.state.batch import read_batch
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from strategies import bad_edits, corruptions, good_edits, live_states, wild_edits
 
 from procscope.envs.state import EngineState
-from procscope.envs.state_checks import checked, validate
+from procscope.envs.state.checks import checked, validate
 
 STEPS = 50
 QUICK = {("maze", "easy"): 1000, ("maze", "memory"): 40, ("heist", "easy"): 60, ("coinrun", "easy"): 60}

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procscope.envs.engine import scratch_engine
-from procscope.envs.geometry import IMPALA_CENTER, MazeGeometry
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_value import WORLD_CELLS
+from procscope.envs.maze.geometry import IMPALA_CENTER, MazeGeometry
+from procscope.envs.maze.value import WORLD_CELLS
 from procscope.envs.pictures import level_pictures
 
 

@@ -6,13 +6,9 @@ import pytest
 from procscope.envs.actions import MOVE_STEPS, Move
 from procscope.envs.engine import TEST_SEEDS, scratch_engine
 from procscope.envs.labels import label_states
-from procscope.envs.level_frames import (
-    frames_from_seeds,
-    frames_of_levels,
-    mouse_at_decision_square,
-    mouse_where_possible,
-)
+from procscope.envs.level_frames import frames_from_seeds, frames_of_levels
 from procscope.envs.maze import MazeLevel
+from procscope.envs.maze.variants import mouse_at_decision_square, mouse_where_possible
 
 SEEDS = range(TEST_SEEDS.start, TEST_SEEDS.start + 40)
 
@@ -84,5 +80,5 @@ def test_the_mouse_at_the_decision_square_is_what_the_label_says():
 def test_no_levels_are_refused():
     with pytest.raises(ValueError, match="at least one level"):
         frames_from_seeds("maze", [])
-    with pytest.raises(ValueError, match="levels of one mode"):
+    with pytest.raises(ValueError, match="levels of one game and mode"):
         frames_of_levels([])

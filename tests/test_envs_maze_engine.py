@@ -12,9 +12,9 @@ from strategies import corruptions, live_states, maze_levels, wild_edits
 
 from procscope.envs.engine import Engine, EngineOptions, levels_from_seeds, scratch_engine, template_state
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_value import WORLD_CELLS
+from procscope.envs.maze.value import WORLD_CELLS
 from procscope.envs.state import EngineState
-from procscope.envs.state_checks import validate
+from procscope.envs.state.checks import validate
 
 MODES = tuple(WORLD_CELLS)
 

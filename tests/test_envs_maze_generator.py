@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from strategies import perfect_mazes
 
-from procscope.envs.generator import draw_walls
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_structure import invariant_violations, reachable_cells
-from procscope.envs.maze_value import WORLD_CELLS
+from procscope.envs.maze.generator import draw_walls
+from procscope.envs.maze.structure import invariant_violations, reachable_cells
+from procscope.envs.maze.value import WORLD_CELLS
 
 
 @settings(max_examples=40, deadline=None)

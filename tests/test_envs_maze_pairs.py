@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from procscope.envs.actions import MOVE_STEPS, Move
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_pairs import ORIENTATIONS, cheese_pair, direction_pairs, random_cheese_pairs
+from procscope.envs.maze.pairs import ORIENTATIONS, cheese_pair, direction_pairs, random_cheese_pairs
 
 
 @settings(max_examples=30, deadline=None)

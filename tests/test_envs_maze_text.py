@@ -12,7 +12,7 @@ from strategies import maze_levels
 from procscope.envs.commands import level_convert, level_show
 from procscope.envs.level_files import read_level_file
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_value import WORLD_CELLS
+from procscope.envs.maze.value import WORLD_CELLS
 
 DATA = Path(__file__).parent / "data"
 

@@ -11,7 +11,7 @@ from strategies import live_states, played_states
 
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions, levels_from_seeds
 from procscope.envs.state import EngineState
-from procscope.envs.state_layout import ENTITY_DTYPE, RandomGenerator
+from procscope.envs.state.layout import ENTITY_DTYPE, RandomGenerator
 
 GAME_MODES = [(game, mode) for game in ("maze", "heist") for mode in ("easy", "hard", "memory")]
 GAME_MODES += [("coinrun", "easy"), ("coinrun", "hard")]

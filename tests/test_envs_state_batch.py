@@ -8,10 +8,10 @@ from strategies import played_states
 
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.state import EngineState
-from procscope.envs.state_batch import read_batch
-from procscope.envs.state_checks import validate
-from procscope.envs.state_offsets import locate
-from procscope.envs.state_write import write_batch
+from procscope.envs.state.batch import read_batch
+from procscope.envs.state.checks import validate
+from procscope.envs.state.offsets import locate
+from procscope.envs.state.write import write_batch
 
 GAMES = [("maze", "easy"), ("maze", "memory"), ("heist", "easy"), ("coinrun", "easy")]
 

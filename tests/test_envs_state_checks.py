@@ -9,8 +9,8 @@ from strategies import played_states
 
 from procscope.envs.engine import levels_from_seeds
 from procscope.envs.state import EngineState
-from procscope.envs.state_checks import checked, validate
-from procscope.envs.state_layout import MAX_STATE_BYTES, RandomGenerator
+from procscope.envs.state.checks import checked, validate
+from procscope.envs.state.layout import MAX_STATE_BYTES, RandomGenerator
 
 Change = Callable[[EngineState], EngineState]
 NAN, INF = float("nan"), float("inf")

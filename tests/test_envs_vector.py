@@ -12,7 +12,7 @@ from procscope.envs.actions import MOVE_TO_ACTION, Move
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.last_frames import STEPS_BETWEEN_COPIES
 from procscope.envs.maze import MazeLevel
-from procscope.envs.state_write import write_batch
+from procscope.envs.state.write import write_batch
 from procscope.envs.vector import ProcgenVectorEnv
 
 UP, NOTHING = 5, 4
@@ -363,12 +363,9 @@ def test_other_games_play_without_what_they_lack(make):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"game": "coinrun"}, "final_obs=False"),
-        ({"game": "coinrun", "final_obs": False, "labels": True}, "labels exist for the games maze"),
-        (
-            {"game": "coinrun", "final_obs": False, "variants": ["no-cheese"]},
-            "can be edited in the games maze",
-        ),
+        ({"game": "bigfish"}, "levels and labels exist for the games"),
+        ({"game": "bigfish", "final_obs": False, "labels": True}, "levels and labels exist for the games"),
+        ({"game": "bigfish", "final_obs": False, "variants": ["no-cheese"]}, "levels and labels exist for"),
         ({"variants": ["cheese-top-rigth"]}, "cheese-top-right"),
         ({"levels": []}, "at least one; given: no levels"),
         ({"levels": ["M.C"]}, "MazeLevel values"),

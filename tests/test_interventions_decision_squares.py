@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from procscope.activations.channel_sums import ChannelSums
 from procscope.envs.actions import MOVE_TO_ACTION, Move
 from procscope.envs.engine import TEST_SEEDS
-from procscope.envs.level_frames import frames_from_seeds, mouse_at_decision_square
+from procscope.envs.level_frames import frames_from_seeds
+from procscope.envs.maze.variants import mouse_at_decision_square
 from procscope.interventions.decision_squares import (
     DecisionSquares,
     distance_slope,

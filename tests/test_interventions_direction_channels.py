@@ -8,7 +8,7 @@ from procscope.activations.capture import capture
 from procscope.agents.impala import Impala
 from procscope.envs.actions import Move
 from procscope.envs.level_frames import frames_of_levels
-from procscope.envs.maze_pairs import ORIENTATIONS, direction_pairs
+from procscope.envs.maze.pairs import ORIENTATIONS, direction_pairs
 from procscope.interventions.direction_channels import (
     DIRECTIONS,
     DirectionChannels,

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze_pairs import direction_pairs
+from procscope.envs.maze.pairs import direction_pairs
 from procscope.visualization.arm_success import ArmPanel, ArmResult, plot_arm_success
 from procscope.visualization.channel_tuning import TunedChannels, plot_tuning
 from procscope.visualization.logistic_plot import LogisticPanel, plot_logistic

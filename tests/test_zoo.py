@@ -9,6 +9,7 @@ from safetensors import safe_open
 
 from procscope.agents.acting import policy_logits
 from procscope.agents.evaluate import evaluate
+from procscope.agents.imitation import train_imitation
 from procscope.agents.imitation_config import ImitationConfig
 from procscope.workbench import plugins
 from procscope.workbench.checkpoints import load_network, read_checkpoint
@@ -136,6 +137,23 @@ def test_the_command_checks_the_first_losses(zoo, capsys):
     assert main(["zoo", "check", "tiny-topright", "--losses", "3"]) == 0
     assert "first 3 losses identical" in capsys.readouterr().out
     assert losses_agree({"first_losses": [1.0, 2.0, 3.0]}, [1.0, 2.5]) == (False, 0.5)
+
+
+def test_a_network_trained_on_from_a_shipped_one_tells_of_every_stage(zoo, tiny_options, tmp_path):
+    changes = {"start_from": str(path("tiny-topright")), "static_rounds": 0.0, "seed": 3}
+    train_imitation(ImitationConfig(**tiny_options | changes), tmp_path / "run")
+    ship("further", tmp_path / "run", tmp_path, [()], summary="Further.", episodes=2)
+    first = ImitationConfig(**tiny_options).seed
+    training = read_checkpoint(tmp_path / "further.safetensors").header.training
+    assert [stage["config"]["seed"] for stage in stages(training)] == [first, 3]
+    text = (tmp_path / "further.md").read_text()
+    assert f"| seed | {first}, then 3 |" in text
+    before = (zoo / "tiny-topright.curve.csv").read_text().splitlines()
+    joined = (tmp_path / "further.curve.csv").read_text().splitlines()
+    assert joined[: len(before)] == before
+    frames = [int(row.split(",")[1]) for row in joined[1:]]
+    assert frames == sorted(frames)
+    assert frames[-1] == 2 * int(before[-1].split(",")[1])
 
 
 def test_shipping_needs_a_network(tmp_path):

@@ -134,7 +134,7 @@ def load_network(name_or_path: str | os.PathLike[str], device: str = "cpu") -> L
     unknown model or architecture, damaged file, options that the architecture does not take, or tensors that
     do not fit it.
     """
-    path = _resolve(name_or_path)
+    path = checkpoint_path(name_or_path)
     checkpoint = read_checkpoint(path)
     header = checkpoint.header
     try:
@@ -163,7 +163,8 @@ def weights_hash(state_dict: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _resolve(name_or_path: str | os.PathLike[str]) -> Path:
+def checkpoint_path(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a registered model or of a path to a checkpoint; ValueError for what is neither."""
     known = plugins.names("procscope.models")
     if isinstance(name_or_path, str) and name_or_path in known:
         return Path(plugins.load("procscope.models", name_or_path)())

@@ -62,9 +62,14 @@ def train_commands(name: str, training: dict[str, Any]) -> list[str]:
     return commands
 
 
+def _seeds(training: dict[str, Any]) -> str:
+    """The seeds of the stages, each named once, in order."""
+    return ", then ".join(dict.fromkeys(str(stage["config"]["seed"]) for stage in stages(training)))
+
+
 def card_text(name: str, header: CheckpointHeader, trials: Sequence[Trial], summary: str, curve: str) -> str:
     """The card as Markdown."""
-    config = header.training["config"]
+    discount = header.training["config"]["discount"]
     frames = sum(stage["frames"] for stage in stages(header.training))
     minutes = sum(stage["seconds"] for stage in stages(header.training)) / 60
     commands = "\n".join(train_commands(name, header.training))
@@ -87,7 +92,7 @@ def card_text(name: str, header: CheckpointHeader, trials: Sequence[Trial], summ
 | trained on | level variant {" ".join(header.variant) or "none"}, level seeds {first} to {end - 1} |
 | method | {header.training["method"]} |
 | frames | {frames:,}, each seen once, in {minutes:.0f} minutes on one core of a busy machine |
-| seed | {config["seed"]} |
+| seed | {_seeds(header.training)} |
 | weights | float16, read as float32 |
 
 ## Success
@@ -126,7 +131,7 @@ steps again and compares. `{name}.curve.csv` has a line for each round.
 ## Limits
 
 It has seen this one game in this one mode, from imitation: it knows what the shortest path does, not what reward is.
-`value` is the expert's discounted return (discount {config["discount"]}), not its own. Its logits put nearly all
+`value` is the expert's discounted return (discount {discount}), not its own. Its logits put nearly all
 probability on four of the 15 raw actions (left, down, up, right), since the expert plays no others.
 """
 

@@ -13,8 +13,10 @@ import torch
 
 from procscope.agents.evaluate import evaluate
 from procscope.workbench.atomic import write_bytes_atomically
-from procscope.workbench.checkpoints import load_network, read_checkpoint, save_checkpoint
-from procscope.zoo.cards import Trial, card_text, stages
+from procscope.workbench.checkpoints import checkpoint_path, load_network, read_checkpoint, save_checkpoint
+from procscope.zoo.cards import Trial, card_text
+
+NETWORK_OF_A_RUN = "network.safetensors"
 
 
 def ship(
@@ -29,14 +31,14 @@ def ship(
     """Write `folder/NAME.safetensors`, `NAME.md` and `NAME.curve.csv` from a finished training run.
 
     Args:
-        run: directory of `procscope train imitation`; of its last stage, if it was started from another network,
-            whose own directory must still be there.
+        run: directory of `procscope train imitation`; of its last stage, if it was started from a shipped network or
+            from that of another run, whose own directory must still be there.
         distributions: level variants to evaluate on, the one trained on first.
         summary: a paragraph for the top of the card: what the network is for.
 
     Returns the checkpoint's path. Raises FileNotFoundError if the run, or one it was started from, has no network.
     """
-    trained = read_checkpoint(run / "network.safetensors")
+    trained = read_checkpoint(run / NETWORK_OF_A_RUN)
     header = replace(trained.header, training=_with_earlier_stages(trained.header.training))
     target = folder / f"{name}.safetensors"
     save_checkpoint(target, trained.tensors, header, dtype=torch.float16)
@@ -61,7 +63,7 @@ def ship(
     metrics = {_metric_name(trial): list(trial.evaluation.success) for trial in trials}
     header = replace(header, metrics=metrics)
     save_checkpoint(target, trained.tensors, header, dtype=torch.float16)
-    curve = _joined_curve(header.training, run)
+    curve = _joined_curve(header.training, run / "curve.csv")
     write_bytes_atomically(target.with_suffix(".curve.csv"), curve.encode())
     write_bytes_atomically(
         target.with_suffix(".md"), card_text(name, header, trials, summary, curve).encode()
@@ -71,29 +73,28 @@ def ship(
 
 def _with_earlier_stages(training: dict[str, Any]) -> dict[str, Any]:
     start = training["config"].get("start_from")
-    if start is None:
+    if start is None or "started_from" in training:
         return training
-    if Path(start).name != "network.safetensors":
-        raise ValueError(
-            f"the run was started from {start!r}; a network to ship must be started from the network.safetensors of a "
-            "run whose directory is still there, so that its card can say how to train it"
-        )
-    earlier = read_checkpoint(Path(start)).header.training
+    earlier = read_checkpoint(checkpoint_path(start)).header.training
     return training | {"started_from": _with_earlier_stages(earlier)}
 
 
-def _joined_curve(training: dict[str, Any], run: Path) -> str:
+def _joined_curve(training: dict[str, Any], curve: Path) -> str:
     """The learning curves of all stages, one after the other, with frames counted through."""
-    runs = [Path(stage["config"]["start_from"]).parent for stage in stages(training)[1:]] + [run]
-    lines, frames, title = [], 0, ""
-    for directory in runs:
-        title, *rows = (directory / "curve.csv").read_text().splitlines()
-        columns = title.split(",")
-        at = columns.index("frames")
-        cells = [row.split(",") for row in rows]
-        lines += [",".join([*row[:at], str(int(row[at]) + frames), *row[at + 1 :]]) for row in cells]
-        frames += int(cells[-1][at])
-    return "\n".join([title, *lines]) + "\n"
+    title, *rows = curve.read_text().splitlines()
+    start = training["config"].get("start_from")
+    if start is None:
+        return "\n".join([title, *rows]) + "\n"
+    network = checkpoint_path(start)
+    if network.name == NETWORK_OF_A_RUN:
+        earlier = _joined_curve(training["started_from"], network.parent / "curve.csv").splitlines()
+    else:  # a shipped network, whose curve is joined already
+        earlier = network.with_suffix(".curve.csv").read_text().splitlines()
+    at = title.split(",").index("frames")
+    before = int(earlier[-1].split(",")[at])
+    cells = [row.split(",") for row in rows]
+    later = [",".join([*row[:at], str(int(row[at]) + before), *row[at + 1 :]]) for row in cells]
+    return "\n".join([*earlier, *later]) + "\n"
 
 
 def _metric_name(trial: Trial) -> str:

@@ -11,7 +11,7 @@ Cost: `from_state` and `to_state` about 20 microseconds each, so that a variant 
 `from_seed` 0.2 ms a level when many seeds are asked for at once (`from_seeds`).
 
 Axes: y = cell row, counted upwards; x = cell column, counted to the right; cell (0, 0) is the bottom-left
-cell of the maze itself, the wall round it does not count. Only `geometry.py` knows how that lies in a
+cell of the maze itself, the wall round it does not count. Only `maze/geometry.py` knows how that lies in a
 picture.
 """
 
@@ -25,13 +25,13 @@ import numpy as np
 from jaxtyping import Bool, Int, Integer
 
 from procscope.envs.engine import levels_from_seeds, template_state
-from procscope.envs.generator import draw_maze
 from procscope.envs.level_files import read_level_file, write_level_file
-from procscope.envs.maze_bytes import CHEESE, FREE, WALL, read_maze, write_maze
-from procscope.envs.maze_diff import MazeDiff, diff_mazes
-from procscope.envs.maze_structure import Cell, free_neighbours, invariant_violations
-from procscope.envs.maze_text import format_maze, maze_from_json, maze_to_json, parse_maze
-from procscope.envs.maze_value import (
+from procscope.envs.maze.bytes import CHEESE, FREE, WALL, read_maze, write_maze
+from procscope.envs.maze.diff import MazeDiff, diff_mazes
+from procscope.envs.maze.generator import draw_maze
+from procscope.envs.maze.structure import Cell, free_neighbours, invariant_violations
+from procscope.envs.maze.text import format_maze, maze_from_json, maze_to_json, parse_maze
+from procscope.envs.maze.value import (
     N_BACKGROUNDS,
     MazeValue,
     check_mode,

@@ -3,7 +3,7 @@
 What: `read_maze` gives the fields of the level that a state is in, `write_maze` puts a level into a copy of a
 state and leaves every other byte alone, the generators above all: what the engine draws next stays its own.
 When: through `MazeLevel.from_state` and `to_state`. For many states at once, read or edited as arrays, see
-`state_batch.py`.
+`state/batch.py`.
 Cost: about 15 microseconds to read and 10 to write, fast enough for every reset of a vector environment.
 
 The maze lies centred in the engine's square world (15, 25 or 31 cells wide in the modes easy, hard and
@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from procscope.envs.maze_value import N_BACKGROUNDS, WORLD_CELLS, MazeValue, read_only
-from procscope.envs.state_layout import ENTITY_DTYPE
-from procscope.envs.state_offsets import EPISODE_DTYPE, SCENE_DTYPE, SETTINGS_DTYPE, Offsets, locate
+from procscope.envs.maze.value import N_BACKGROUNDS, WORLD_CELLS, MazeValue, read_only
+from procscope.envs.state.layout import ENTITY_DTYPE
+from procscope.envs.state.offsets import EPISODE_DTYPE, SCENE_DTYPE, SETTINGS_DTYPE, Offsets, locate
 
 WALL, FREE, CHEESE = 51, 100, 2
 """What the engine calls the three kinds of cell."""

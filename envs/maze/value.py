@@ -1,7 +1,7 @@
 """What a maze level consists of: the fields of `MazeLevel`, what is allowed in them, and when two levels are the same.
 
-When: use `MazeLevel` (`maze.py`), which adds making, editing and asking. The codecs of levels
-(`maze_bytes.py`, `maze_text.py`, `level_files.py`) take the fields from here.
+When: use `MazeLevel` (`level.py`), which adds making, editing and asking. The codecs of levels
+(`bytes.py`, `text.py`, `envs/level_files.py`) take the fields from here.
 
 Axes: y = cell row, counted upwards; x = cell column, counted to the right; cell (0, 0) is the bottom-left
 cell of the maze itself, the wall round it does not count.
@@ -9,12 +9,12 @@ cell of the maze itself, the wall round it does not count.
 
 from dataclasses import InitVar, dataclass
 from operator import index
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, ClassVar, SupportsIndex, TypeVar
 
 import numpy as np
 from jaxtyping import Bool
 
-from procscope.envs.maze_structure import Cell, reachable_cells
+from procscope.envs.maze.structure import Cell, reachable_cells
 
 WORLD_CELLS: dict[str, int] = {"easy": 15, "hard": 25, "memory": 31}
 """Width of the engine's world in each mode, and so the largest maze."""
@@ -38,6 +38,9 @@ class MazeValue:
     ValueError for anything that the engine could not take, and for a maze in which the mouse cannot get to
     the cheese, unless made with `allow_unsolvable=True`.
     """
+
+    game: ClassVar[str] = "maze"
+    """The engine's name of the game."""
 
     walls: Bool[np.ndarray, "y x"]
     """True where there is wall; square, of odd size from 3 to the world's; read-only."""

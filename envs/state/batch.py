@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int32, Shaped
 
-from procscope.envs.state_layout import ENTITY_DTYPE
-from procscope.envs.state_offsets import (
+from procscope.envs.state.layout import ENTITY_DTYPE
+from procscope.envs.state.offsets import (
     EPISODE_DTYPE,
     SCENE_DTYPE,
     SETTINGS_DTYPE,

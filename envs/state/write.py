@@ -1,7 +1,7 @@
-"""Patch the same fields of many states in one call: `write_batch`, the other half of `state_batch.py`.
+"""Patch the same fields of many states in one call: `write_batch`, the other half of `state/batch.py`.
 
 When: on hot paths, and wherever the arrays of a `StateBatch` were changed. Only the named fields' bytes change; the
-length of a state never does. Written values are checked with `state_rules.py`; bytes that are not written are trusted.
+length of a state never does. Written values are checked with `state/rules.py`; bytes that are not written are trusted.
 Cost: about 4 us a state for grid, agent and time of maze easy.
 
 Axes: state = a state of the batch; y = cell row, upwards; x = cell column, to the right.
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from procscope.envs.state_batch import StateBatch, read_batch
-from procscope.envs.state_layout import ENTITY_DTYPE
-from procscope.envs.state_offsets import EPISODE_DTYPE, SCENE_DTYPE, SETTINGS_DTYPE, VIEW_DTYPE
-from procscope.envs.state_rules import (
+from procscope.envs.state.batch import StateBatch, read_batch
+from procscope.envs.state.layout import ENTITY_DTYPE
+from procscope.envs.state.offsets import EPISODE_DTYPE, SCENE_DTYPE, SETTINGS_DTYPE, VIEW_DTYPE
+from procscope.envs.state.rules import (
     FLAG,
     LIMITS,
     SEEDS_IN_RANGE,

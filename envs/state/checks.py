@@ -14,14 +14,14 @@ from functools import lru_cache
 import numpy as np
 
 from procscope.envs.state import EngineState
-from procscope.envs.state_layout import (
+from procscope.envs.state.layout import (
     ENTITY_DTYPE,
     CoinRunTail,
     EntityRecords,
     HeistTail,
     RandomGenerator,
 )
-from procscope.envs.state_rules import (
+from procscope.envs.state.rules import (
     AGENT_LIMITS,
     ANY_INT,
     ENTITY_LIMITS,

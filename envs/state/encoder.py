@@ -1,4 +1,4 @@
-"""The parts of a state as the engine's bytes: the other half of `state_reader.py`.
+"""The parts of a state as the engine's bytes: the other half of `state/reader.py`.
 
 When: only inside `state.py`. Errors: ValueError naming the field, when a number does not fit its four bytes.
 """
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from struct import Struct, error
 
-from procscope.envs.state_layout import KINDS, HeistTail, RandomGenerator, Tail
-from procscope.envs.state_reader import part_struct
+from procscope.envs.state.layout import KINDS, HeistTail, RandomGenerator, Tail
+from procscope.envs.state.reader import part_struct
 
 
 def tail_bytes(tail: Tail) -> bytes:

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from procscope.envs.maze_structure import Cell
-from procscope.envs.maze_value import FIELDS, MazeValue
+from procscope.envs.maze.structure import Cell
+from procscope.envs.maze.value import FIELDS, MazeValue
 
 LEGEND = "# wall   . free   M mouse   C cheese   X mouse on the cheese"
 _CHARACTERS = "#.MCX"

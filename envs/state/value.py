@@ -1,11 +1,11 @@
 """The engine's state as a value: parse its bytes, look at every field by name, change some in a copy, write the bytes.
 
-When: to edit one state by hand, or to build a level editor; `state_batch.py` reads and patches many states faster.
+When: to edit one state by hand, or to build a level editor; `state/batch.py` reads and patches many states faster.
 What: `EngineState.parse` takes the bytes of maze, heist and coinrun; `serialise` makes them again from the fields
 alone, identical byte for byte. The engine ends the whole process on a bad state, so give it `checked(state)` of
-`state_checks.py`, never `serialise()` of an edited one.
+`state/checks.py`, never `serialise()` of an edited one.
 Cost: parsing about 15 us, serialising 10 us, a validation 60 us.
-Source: the layout is in `state_layout.py`.
+Source: the layout is in `state/layout.py`.
 
 Axes: y = cell row, upwards; x = cell column, to the right; entity = an entity, in drawing order. The grid is in world
 coordinates: [0, 0] is the world's bottom-left cell, a maze's padding included.
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, Num
 
-from procscope.envs.state_encoder import generator_bytes, int_bytes, part_bytes, tail_bytes
-from procscope.envs.state_layout import (
+from procscope.envs.state.encoder import generator_bytes, int_bytes, part_bytes, tail_bytes
+from procscope.envs.state.layout import (
     END_MARKER,
     ENTITY_DTYPE,
     SERIALIZE_VERSION,
@@ -32,7 +32,7 @@ from procscope.envs.state_layout import (
     Tail,
     View,
 )
-from procscope.envs.state_reader import StateReader
+from procscope.envs.state.reader import StateReader
 
 
 @dataclass(frozen=True, eq=False)

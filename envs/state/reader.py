@@ -13,7 +13,7 @@ from typing import NoReturn, TypeVar
 import numpy as np
 from jaxtyping import Int32
 
-from procscope.envs.state_layout import (
+from procscope.envs.state.layout import (
     ENTITY_DTYPE,
     KINDS,
     TAILS,

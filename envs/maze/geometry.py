@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from procscope.envs.maze_value import MazeValue
+from procscope.envs.maze.value import MazeValue
 
 MIDDLE = 0.5
 IMPALA_CENTER = 1 / 16

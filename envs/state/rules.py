@@ -1,7 +1,7 @@
 """What a state may hold: the values that the engine plays without ending, hanging, or losing the agent.
 
 What: `Limit`s of single fields, one frozen `GameRules` per game, and checks of arrays against them, shared by
-`state_checks.py` (a state at a time) and `state_write.py` (many at a time). Each bad value was found by giving it to
+`state/checks.py` (a state at a time) and `state/write.py` (many at a time). Each bad value was found by giving it to
 the compiled engine of procgen 0.10.7, alone in a good state; the limits stay well inside of what it survives.
 Cost: some nanoseconds a value; the checks are vectorised.
 

@@ -1,6 +1,6 @@
 """Where the fields of one state lie in its bytes: found by walking the texts that vary in length, and nothing else.
 
-When: to read or patch a few fields of many states (`state_batch.py`); to read one state whole, use `state.py`.
+When: to read or patch a few fields of many states (`state/batch.py`); to read one state whole, use `state.py`.
 Cost: about 3 microseconds a state. A maze state is 21 kB, nearly all of it the generators' texts, which are skipped.
 The offsets are right for any state that `EngineState.parse` takes; of malformed bytes only the gross errors are
 noticed.
@@ -9,7 +9,7 @@ noticed.
 from struct import Struct, error
 from typing import NamedTuple
 
-from procscope.envs.state_layout import (
+from procscope.envs.state.layout import (
     END_MARKER,
     ENTITY_DTYPE,
     EngineSettings,
@@ -38,7 +38,7 @@ _end_mark = END_MARKER.to_bytes(4, "little")
 class Offsets(NamedTuple):
     """Byte offsets into one state, and the counts found on the way.
 
-    `settings`, `episode`, `scene`, `view` are where those parts (see `state_layout.py`) begin; `entities` is the first
+    `settings`, `episode`, `scene`, `view` are where those parts (see `state/layout.py`) begin; `entities` is the first
     of `entity_count` records, `agent` the record of the agent (the last entity of type 0; -1 when there is none);
     `cells` the first of `width` * `height` cells, y-major; `tail` the game's own fields, `end` the end marker.
     """

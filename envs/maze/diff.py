@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from procscope.envs.maze_structure import Cell
-from procscope.envs.maze_value import FIELDS, MazeValue
+from procscope.envs.maze.structure import Cell
+from procscope.envs.maze.value import FIELDS, MazeValue
 
 
 @dataclass(frozen=True)
