@@ -7,8 +7,9 @@ from typing import Literal
 def train_imitation(
     out: Path,
     variant: tuple[str, ...] = (),
-    game: Literal["maze"] = "maze",
+    game: Literal["maze", "coinrun"] = "maze",
     mode: Literal["easy", "hard", "memory"] = "easy",
+    paint_velocity: bool = False,
     network: str = "impala",
     widths: tuple[int, int, int] = (16, 32, 32),
     frames: int = 1_000_000,
@@ -16,10 +17,13 @@ def train_imitation(
     threads: int = 1,
     start_from: str | None = None,
     static_rounds: float = 0.4,
+    own_share: float = 0.5,
+    remembered_share: float = 0.25,
     max_rounds: int | None = None,
     max_minutes: float = float("inf"),
+    workers: int = 1,
 ) -> None:
-    """Train a policy to imitate shortest paths.
+    """Train a policy to imitate an expert: shortest paths in the maze, a search in the engine in CoinRun.
 
     It learns on fresh levels first, then also on the states that it comes to itself (DAgger).
 
@@ -31,6 +35,7 @@ def train_imitation(
         variant: level variants, in the order applied, such as `cheese-top-right`.
         game: the game.
         mode: difficulty mode of the engine.
+        paint_velocity: paint the agent's velocity into the picture's corner, which CoinRun's picture does not show.
         network: architecture.
         widths: channels of the network's three blocks.
         frames: frames to learn from in all.
@@ -38,11 +43,14 @@ def train_imitation(
         threads: threads of torch; another number rounds differently and so gives another network.
         start_from: begin with the weights of this network, a name or a path, instead of new ones.
         static_rounds: share of the rounds, the first ones, that learn from fresh levels alone.
+        own_share: share of a later round's samples from states that the network itself came to.
+        remembered_share: share of samples seen before; where planning is the work (CoinRun), 0.6 and more.
         max_rounds: stop after this many rounds of 16,384 frames, before the learning rate has fallen.
         max_minutes: stop after the round in which these are over.
+        workers: processes that plan, where planning is the work; changes no result.
     """
-    from procscope.agents.imitation import train_imitation as train
-    from procscope.agents.imitation_config import ImitationConfig
+    from procscope.agents.imitation.config import ImitationConfig
+    from procscope.agents.imitation.training import train_imitation as train
 
     config = ImitationConfig(
         variant=variant,
@@ -55,8 +63,11 @@ def train_imitation(
         threads=threads,
         start_from=start_from,
         static_rounds=static_rounds,
+        own_share=own_share,
+        remembered_share=remembered_share,
+        engine_options={"paint_vel_info": True} if paint_velocity else {},
     )
-    print(train(config, out, max_minutes, max_rounds))
+    print(train(config, out, max_minutes, max_rounds, workers))
 
 
 def evaluate(

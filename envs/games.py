@@ -14,7 +14,7 @@ import numpy as np
 
 from procscope.envs.state.batch import StateBatch
 
-GAMES = ("maze",)
+GAMES = ("maze", "heist", "coinrun")
 """Names of the games, as the engine has them."""
 
 LevelFunction = Callable[[Any, np.random.Generator], Any]
@@ -40,7 +40,10 @@ class Game:
     frame_columns: Callable[[Any, StateBatch], Columns]
     """The labels of frames, from the facts of their levels (see `labels.py`)."""
     without_ending: Callable[[bytes, bool], bytes]
-    """(state, complete) -> a state that shows the same and does not end soon, by the goal or otherwise."""
+    """(state, complete) -> a state that moves the same and does not end soon, by the goal or otherwise."""
+    as_left: Callable[[bytes, bytes], bytes] | None = None
+    """(played, before) -> what that edit of the state `before` came to after some steps, with what it took away as the
+    engine leaves it: for games in which what ends an episode is still seen. None: the played state is right."""
 
 
 def game(name: str) -> Game:

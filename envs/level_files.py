@@ -54,6 +54,13 @@ def read_level_file(path: str | Path, game: str | None = None) -> LevelFile:
         raise ValueError(f'expected "game" (a name) and "level" (an object) in the level file {path}')
     if game is not None and content["game"] != game:
         raise ValueError(f"expected a level of {game} in {path}; it holds one of {content['game']}")
+    return LevelFile(content["game"], upgraded(level, version, str(path)))
+
+
+def upgraded(level: dict[str, Any], version: int, where: str) -> dict[str, Any]:
+    """A level's JSON values of that version in the present one; ValueError, naming `where`, for one not known."""
+    if not 1 <= version <= VERSION:
+        raise ValueError(f"{where} has levels of version {version}; this program reads 1 to {VERSION}")
     for step in range(version, VERSION):
         level = _UPGRADES[step](level)
-    return LevelFile(content["game"], level)
+    return level

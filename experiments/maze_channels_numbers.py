@@ -108,7 +108,7 @@ def _decision_squares(ledger: Ledger, channel: ChannelStudy, where: dict[str, An
         for cell in TwoByTwo._fields:
             ledger.add(
                 f"{target}/{cell}",
-                lambda d=distribution, c=cell: wilson(getattr(channel.table(d), c), channel.table(d).n),
+                lambda d=distribution, c=cell: channel.table(d).share(c),
                 place,
                 "share",
             )
@@ -121,9 +121,7 @@ def _decision_squares(ledger: Ledger, channel: ChannelStudy, where: dict[str, An
         )
         ledger.add(
             f"{target}/neither",
-            lambda d=distribution, s=squares: wilson(
-                s.neither(channel.threshold), s.neither(channel.threshold) + channel.table(d).n
-            ),
+            lambda s=squares: s.share_of_neither(channel.threshold),
             place,
             "share",
         )

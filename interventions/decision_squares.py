@@ -95,6 +95,13 @@ class DecisionSquares:
         """How many squares with a sum above the threshold have a direction that leads to neither."""
         return int(((self.sums > threshold) & ~self.shows_cheese & ~self.shows_corner).sum())
 
+    def share_of_neither(self, threshold: float) -> Interval:
+        """Their share of all squares with a sum above the threshold. Raises ValueError: there are none."""
+        high = int((self.sums > threshold).sum())
+        if not high:
+            raise ValueError("at no decision square is the channel's sum above the threshold")
+        return wilson(self.neither(threshold), high)
+
 
 class TwoByTwo(NamedTuple):
     """Counts of squares with a high sum: the study's table."""
@@ -111,12 +118,18 @@ class TwoByTwo(NamedTuple):
     @property
     def obeys(self) -> Interval:
         """Share in which the mouse goes the channel's way. Raises ValueError: an empty table."""
-        return wilson(self.obeys_and_cheese + self.obeys_and_corner, self.n)
+        return self.share("obeys_and_cheese", "obeys_and_corner")
 
     @property
     def points_to_cheese(self) -> Interval:
         """Share in which the cheese lies the channel's way. Raises ValueError: an empty table."""
-        return wilson(self.obeys_and_cheese + self.disobeys_and_cheese, self.n)
+        return self.share("obeys_and_cheese", "disobeys_and_cheese")
+
+    def share(self, *cells: str) -> Interval:
+        """Share of the squares that is in these cells of the table. Raises ValueError: an empty table."""
+        if not self.n:
+            raise ValueError("at no decision square is the channel's sum above the threshold")
+        return wilson(sum(getattr(self, cell) for cell in cells), self.n)
 
 
 def two_by_two(high: DecisionSquares) -> TwoByTwo:

@@ -24,8 +24,8 @@ TINY = {
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory of an imitation run with the options `TINY`, finished without an interruption."""
-    from procscope.agents.imitation import train_imitation
-    from procscope.agents.imitation_config import ImitationConfig
+    from procscope.agents.imitation.config import ImitationConfig
+    from procscope.agents.imitation.training import train_imitation
 
     directory = tmp_path_factory.mktemp("tiny") / "run"
     train_imitation(ImitationConfig(**TINY), directory)

@@ -12,7 +12,12 @@ from functools import cache
 import numpy as np
 from hypothesis import strategies as st
 
+from procscope.envs.coinrun import CoinRunLevel
+from procscope.envs.coinrun.entities import OBSTACLES
+from procscope.envs.coinrun.value import CELL_NAMES
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
+from procscope.envs.heist import HeistLevel
+from procscope.envs.heist.value import COLOURS, Key, Lock
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.value import mode_of_world
 from procscope.envs.state import EngineState
@@ -368,4 +373,106 @@ def maze_levels(draw: st.DrawFn, *, world: int = 15) -> MazeLevel:
         background=draw(st.none() | st.integers(0, 8)),
         background_offset=draw(st.floats(0, 1, width=32)),
         theme=draw(st.sampled_from(["textured", "monochrome"])),
+    )
+
+
+LevelEdit = Callable[[CoinRunLevel], CoinRunLevel]
+
+
+def coinrun_edits() -> st.SearchStrategy[LevelEdit]:
+    """One edit of a CoinRun level with any arguments of the right kind; it raises ValueError where they do not fit."""
+    cell, speed = st.integers(0, 63), st.floats(-4, 4, width=32)
+    edits: list[tuple[Callable[..., CoinRunLevel], dict[str, st.SearchStrategy]]] = [
+        (lambda v, x, y: v.with_coin(x, y, allow_unsolvable=True), {"x": cell, "y": cell}),
+        (
+            lambda v, coins: v.with_coins(coins, allow_unsolvable=True),
+            {"coins": st.lists(st.tuples(cell, cell), max_size=5)},
+        ),
+        (
+            lambda v, x, y, kind: v.with_cell(x, y, kind, allow_unsolvable=True),
+            {"x": cell, "y": cell, "kind": st.sampled_from(sorted(CELL_NAMES))},
+        ),
+        (
+            lambda v, place, vx, vy: v.with_agent(
+                *v.standing_cells()[int(place * len(v.standing_cells()))], vx, vy, allow_unsolvable=True
+            ),
+            {"place": st.floats(0, 0.99), "vx": speed, "vy": speed},
+        ),
+        (
+            lambda v, x, y, vx, vy: v.with_agent_at(x, y, vx, vy, allow_unsolvable=True),
+            {"x": st.floats(0, 63), "y": st.floats(0, 63), "vx": speed, "vy": speed},
+        ),
+        (
+            lambda v, kind, x, y: v.with_obstacle(kind, x, y, allow_unsolvable=True),
+            {"kind": st.sampled_from(OBSTACLES), "x": cell, "y": cell},
+        ),
+        (
+            lambda v, kinds: v.without_obstacles(*kinds),
+            {"kinds": st.sets(st.sampled_from([*OBSTACLES, "lava"]))},
+        ),
+        (
+            lambda v, kind: v.with_obstacles_as(kind, allow_unsolvable=True),
+            {"kind": st.sampled_from(OBSTACLES)},
+        ),
+        (
+            lambda v, a, b, c, d: v.with_themes(walls=a, agent=b, enemies=c, crates=d),
+            {"a": st.integers(0, 5), "b": st.integers(0, 4), "c": st.integers(0, 8), "d": st.integers(0, 3)},
+        ),
+        (
+            lambda v, number, offset: v.with_background(number, offset),
+            {"number": st.none() | st.integers(0, 61), "offset": st.floats(0, 1, width=32)},
+        ),
+        (lambda v, theme: v.with_theme(theme), {"theme": st.sampled_from(["textured", "monochrome"])}),
+        (lambda v, drawn: v.with_agent_drawn(drawn), {"drawn": st.booleans()}),
+    ]
+    return st.one_of(
+        [
+            st.fixed_dictionaries(draws).map(
+                lambda drawn, change=change: lambda level: change(level, **drawn)
+            )
+            for change, draws in edits
+        ]
+    )
+
+
+@st.composite
+def coinrun_levels(draw: st.DrawFn) -> CoinRunLevel:
+    """Levels of live states after some edits; the edits that do not fit them are left out."""
+    mode = draw(st.sampled_from(["easy", "hard"]))
+    level = CoinRunLevel.from_state(draw(st.sampled_from(played_states("coinrun", mode))))
+    for edit in draw(st.lists(coinrun_edits(), max_size=4)):
+        try:
+            level = edit(level)
+        except (ValueError, IndexError):
+            continue
+    return level
+
+
+@st.composite
+def heist_levels(draw: st.DrawFn) -> HeistLevel:
+    """Levels of easy mode in every respect, solvable or not: any walls, things of any number and place, any look."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    level = HeistLevel.generate(draw(st.sampled_from([5, 7, 9])), draw(st.integers(0, 3)), rng)
+    walls = level.walls & (rng.random(level.walls.shape) > draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])))
+    cells = [(int(x), int(y)) for y, x in rng.permutation(np.argwhere(~walls))]
+    offset = st.tuples(*2 * [st.sampled_from([0.0, 0.375, 0.5, 0.6249, 0.9999])])
+    keys = [Key(COLOURS[rng.integers(3)], cells.pop(), draw(offset)) for _ in range(draw(st.integers(0, 4)))]
+    agent = cells.pop()
+    locks = [Lock(COLOURS[rng.integers(3)], cells.pop()) for _ in range(draw(st.integers(0, 4)))]
+    return HeistLevel(
+        walls,
+        agent=draw(st.sampled_from([agent, *(key.cell for key in keys)])),
+        gem=draw(st.sampled_from([cells.pop(), None])),
+        gem_offset=draw(offset),
+        keys=tuple(keys),
+        locks=tuple(locks),
+        held=tuple(draw(st.lists(st.booleans(), max_size=3))),
+        level_seed=draw(st.none() | st.integers(0, 2**31 - 1)),
+        background=draw(st.none() | st.integers(0, 8)),
+        background_offset=draw(st.floats(0, 1, width=32)),
+        theme=draw(st.sampled_from(["textured", "monochrome"])),
+        agent_offset=draw(offset),
+        agent_velocity=draw(st.sampled_from([(0.0, 0.0), tuple(rng.uniform(-0.6, 0.6, 2))])),
+        agent_rotation=draw(st.sampled_from([0.0, float(rng.uniform(-4, 4))])),
+        allow_unsolvable=True,
     )

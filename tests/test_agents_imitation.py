@@ -9,10 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from procscope.agents import imitation
 from procscope.agents.acting import policy_logits
-from procscope.agents.imitation import Trainer, first_losses, read_trainer, round_seed, train_imitation
-from procscope.agents.imitation_config import MAX_SEED, ImitationConfig
+from procscope.agents.imitation import training
+from procscope.agents.imitation.config import MAX_SEED, ImitationConfig
+from procscope.agents.imitation.run_files import read_trainer
+from procscope.agents.imitation.samples import round_seed
+from procscope.agents.imitation.trainer import Trainer
+from procscope.agents.imitation.training import first_losses, train_imitation
 from procscope.workbench.checkpoints import load_network, read_checkpoint
 from procscope.workbench.cli import main
 
@@ -40,15 +43,15 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(config, tiny_run, tmp_pat
     directory = tmp_path / "run"
     train_imitation(config, directory, max_rounds=1)
     after_one = held(directory)
-    commit = imitation.write_trainer
+    commit = training.write_trainer
 
     def interrupt(trainer, directory):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(imitation, "write_trainer", interrupt)
+    monkeypatch.setattr(training, "write_trainer", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train_imitation(config, directory)
-    monkeypatch.setattr(imitation, "write_trainer", commit)
+    monkeypatch.setattr(training, "write_trainer", commit)
     assert same(held(directory), after_one)
     train_imitation(config, directory, max_rounds=2)
     assert len(held(directory)["curve"]) == 2
@@ -161,7 +164,7 @@ def test_rounds_are_whole():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"game": "heist"}, "imitation data exist for the game maze; given: 'heist'"),
+        ({"game": "bigfish"}, "there are teachers for the games maze, coinrun; given: 'bigfish'"),
         ({"mode": "extreme"}, "maze has the modes easy, hard, memory"),
         ({"variant": ("cheese-topright",)}, "Did you mean cheese-top-right"),
         ({"level_seeds": (9, 9)}, "level_seeds must be a non-empty range"),

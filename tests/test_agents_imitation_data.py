@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fixed_policy import FixedPolicy
 
-from procscope.agents.imitation_data import (
+from procscope.agents.imitation.maze_source import (
     FRAMES_PER_LEVEL,
     Places,
     concatenate,

@@ -192,7 +192,7 @@ def test_show_prints_the_level_and_draws_it(tmp_path, monkeypatch, capsys):
     level_show(seed=7, mode="hard", variant=("mouse-anywhere", "cheese-top-right:1"), variant_seed=3)
     assert "level_seed: 7" in capsys.readouterr().out
     for options, message in [
-        ({}, "give one of --seed, --file and --ascii; given: 0"),
+        ({}, "give one of --seed, --file, --ascii and --grid; given: 0"),
         ({"seed": 1, "file": Path("mine.txt")}, "given: 2"),
         ({"seed": 1, "out": Path("x.jpg")}, "--out must be a .png file"),
         ({"seed": 1, "variant": ("cheese-topright",)}, "Did you mean cheese-top-right"),

@@ -9,8 +9,8 @@ from safetensors import safe_open
 
 from procscope.agents.acting import policy_logits
 from procscope.agents.evaluate import evaluate
-from procscope.agents.imitation import train_imitation
-from procscope.agents.imitation_config import ImitationConfig
+from procscope.agents.imitation.config import ImitationConfig
+from procscope.agents.imitation.training import train_imitation
 from procscope.workbench import plugins
 from procscope.workbench.checkpoints import load_network, read_checkpoint
 from procscope.workbench.cli import main
@@ -166,7 +166,7 @@ def test_shipping_needs_a_network(tmp_path):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_networks_first_losses_come_again(name, capsys):
     """On the kind of machine that it was trained on to the last bit, elsewhere nearly."""
-    from procscope.agents.imitation import first_losses
+    from procscope.agents.imitation.training import first_losses
 
     training = first_stage(read_checkpoint(path(name)).header.training)
     measured = first_losses(ImitationConfig(**training["config"]), 20)

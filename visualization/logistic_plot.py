@@ -61,4 +61,15 @@ def _draw(axes, panel: LogisticPanel) -> None:
         )
     axes.set(title=panel.title, ylim=(-0.04, 1.04))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.text(0.97, 0.95, panel.note, transform=axes.transAxes, ha="right", va="top", fontsize=8.5)
+    is_high = (
+        panel.curve is not None and panel.curve.value[-1] > 0.5
+    )  # the note goes where the curve does not end
+    axes.text(
+        0.97,
+        0.06 if is_high else 0.95,
+        panel.note,
+        transform=axes.transAxes,
+        ha="right",
+        va="bottom" if is_high else "top",
+        fontsize=8.5,
+    )

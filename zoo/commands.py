@@ -58,8 +58,8 @@ def check(name: str, /, losses: int = 100) -> int:
         name: name of the network.
         losses: steps to compare, at most 100.
     """
-    from procscope.agents.imitation import first_losses
-    from procscope.agents.imitation_config import ImitationConfig
+    from procscope.agents.imitation.config import ImitationConfig
+    from procscope.agents.imitation.training import first_losses
     from procscope.workbench.checkpoints import read_checkpoint
     from procscope.zoo.cards import first_stage
     from procscope.zoo.models import path

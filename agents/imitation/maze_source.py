@@ -1,6 +1,6 @@
-"""Labelled frames for imitation: what the expert would do, on levels that nobody has to keep.
+"""Labelled frames of mazes: where the shortest path leads, on levels that nobody has to keep.
 
-Three sources, all for the maze (other games add theirs beside them):
+`MazeSource` puts the samples of a round together from
 
 - `static_samples`: fresh levels with the mouse on random free cells, a few frames of each level. Sizes come as the
   engine draws them: the small mazes are what a new network learns to find the mouse and the cheese on.
@@ -20,32 +20,27 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64
 
 from procscope.agents.acting import policy_logits, sample_actions
+from procscope.agents.imitation.config import ImitationConfig
+from procscope.agents.imitation.samples import RoundSamples, Samples, concatenate, own_frames, round_seed
 from procscope.envs.actions import MOVE_TO_ACTION
-from procscope.envs.engine import Engine
+from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.maze.bytes import CHEESE, WALL
 from procscope.envs.maze.labels import maze_sizes
 from procscope.envs.paths import best_moves, distance_maps
 from procscope.envs.starting_states import starting_states
 from procscope.envs.state.batch import read_batch
 from procscope.envs.state.write import write_batch
-from procscope.envs.variants import Variant
+from procscope.envs.variants import Variant, resolve_variants
 from procscope.envs.vector import ProcgenVectorEnv
 
 #: Static frames that a level gives, fewer where it has fewer cells to stand on.
 FRAMES_PER_LEVEL = 4
 
-
-class Samples(NamedTuple):
-    """Frames with what the expert does there."""
-
-    frames: UInt8[np.ndarray, "frame 64 64 3"]
-    actions: Int64[np.ndarray, "frame"]
-    """The expert's raw action."""
-    steps_to_goal: Int64[np.ndarray, "frame"]
-    """Length of the expert's path, at least 1."""
+_STATIC, _OWN, _REMEMBER = 0, 1, 3
+"""Chance of a round is drawn apart for each of these (2 is the order of the samples)."""
 
 
 class Places(NamedTuple):
@@ -64,6 +59,81 @@ class Places(NamedTuple):
     def take(self, index: Int64[np.ndarray, "chosen"]) -> "Places":
         """The places with these indices."""
         return Places(*(column[index] for column in self))
+
+
+class MazeSource:
+    """Samples for the maze: static, own and remembered ones."""
+
+    def __init__(self, config: ImitationConfig) -> None:
+        self._config = config
+        self._variants = resolve_variants(config.variant, config.game)
+        self._level_seeds = range(*config.level_seeds)
+        self._engine = Engine(
+            EngineOptions(
+                config.game,
+                config.mode,
+                num_envs=64,
+                level_seeds=self._level_seeds,
+                num_threads=config.threads,
+            )
+        )
+        self.places = Places.none()
+
+    def samples(self, number: int, network: torch.nn.Module) -> RoundSamples:
+        """The samples of a round, drawn from its number; remembers the places that the network comes to."""
+        config = self._config
+        variant_seed = round_seed(config.seed, number)
+        own, remembered = concatenate([]), concatenate([])
+        wanted = own_frames(config, number)
+        if wanted:
+            memory = np.random.default_rng((config.seed, number, _REMEMBER))
+            known = len(self.places.level_seeds)
+            chosen = memory.choice(
+                known, size=min(known, round(config.remembered_share * config.round_frames)), replace=False
+            )
+            remembered = remembered_samples(self.places.take(chosen), self._engine, self._variants)
+            environment = self._environment(variant_seed)
+            rng = np.random.default_rng((config.seed, number, _OWN))
+            own, places = own_samples(wanted, network, environment, variant_seed, rng)
+            environment.close()
+            self.places = Places(*(np.concatenate(both) for both in zip(self.places, places, strict=True)))
+        static = static_samples(
+            config.round_frames - len(own.actions) - len(remembered.actions),
+            self._engine,
+            self._variants,
+            self._level_seeds,
+            variant_seed,
+            np.random.default_rng((config.seed, number, _STATIC)),
+        )
+        return RoundSamples(own, concatenate([remembered, static]))
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """The places that the network came to."""
+        return self.places._asdict()
+
+    def recall(self, memory: dict[str, np.ndarray]) -> None:
+        """Take up what `memory` gave."""
+        self.places = Places(**memory)
+
+    def close(self) -> None:
+        """Free the games."""
+        self._engine.close()
+
+    def _environment(self, variant_seed: int) -> ProcgenVectorEnv:
+        config = self._config
+        return ProcgenVectorEnv(
+            config.game,
+            config.own_games,
+            mode=config.mode,
+            variants=config.variant,
+            level_seeds=self._level_seeds,
+            seed=variant_seed,
+            variant_seed=variant_seed,
+            num_threads=config.threads,
+            labels=True,
+            final_obs=False,
+            copy=False,
+        )
 
 
 def static_samples(
@@ -169,13 +239,6 @@ def own_samples(
     where = np.concatenate(visited)
     places = Places(np.full(len(where), variant_seed, dtype=np.int64), where[:, 0], where[:, 1:])
     return concatenate(samples), places
-
-
-def concatenate(parts: Sequence[Samples]) -> Samples:
-    """All samples in a row; no parts give no samples."""
-    if not parts:
-        return Samples(np.zeros((0, 64, 64, 3), np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return Samples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _plans(states: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:

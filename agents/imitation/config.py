@@ -7,8 +7,16 @@ from typing import Any
 from procscope.envs.engine import TRAINING_SEEDS, EngineOptions
 from procscope.envs.variants import resolve_variants
 
-#: Times a million and three, plus the round, it must be a seed that the engine takes (`imitation.round_seed`).
+#: Times a million and three, plus the round, it must be a seed that the engine takes (`samples.round_seed`).
 MAX_SEED = 2146
+
+#: Games that there is a teacher for.
+TAUGHT = ("maze", "coinrun")
+
+#: Options of the engine that change what an agent sees.
+LOOKS = frozenset(
+    {"use_backgrounds", "use_monochrome_assets", "restrict_themes", "center_agent", "paint_vel_info"}
+)
 
 
 @dataclass(frozen=True)
@@ -22,9 +30,11 @@ class ImitationConfig:
     variant: tuple[str, ...] = ()
     """Level variants, applied in this order at every reset."""
     game: str = "maze"
-    """Procgen game; imitation data exist for the maze."""
+    """Procgen game, one of `TAUGHT`."""
     mode: str = "easy"
     """Difficulty mode of the engine."""
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    """Further options of the engine that change what an agent sees, such as {"paint_vel_info": True}."""
     network: str = "impala"
     """Name of the architecture."""
     network_options: dict[str, Any] = field(default_factory=dict)
@@ -65,9 +75,14 @@ class ImitationConfig:
     """Range of level seeds, first and last-plus-one."""
 
     def __post_init__(self) -> None:
-        if self.game != "maze":
-            raise ValueError(f"imitation data exist for the game maze; given: {self.game!r}")
-        EngineOptions(self.game, self.mode, level_seeds=range(*self.level_seeds))
+        if self.game not in TAUGHT:
+            raise ValueError(f"there are teachers for the games {', '.join(TAUGHT)}; given: {self.game!r}")
+        unknown = set(self.engine_options) - LOOKS
+        if unknown:
+            raise ValueError(
+                f"engine_options are of {', '.join(sorted(LOOKS))}; given: {', '.join(sorted(unknown))}"
+            )
+        EngineOptions(self.game, self.mode, level_seeds=range(*self.level_seeds), **self.engine_options)
         resolve_variants(self.variant, self.game)
         if min(self.batch_size, self.own_games, self.threads) < 1:
             raise ValueError(

@@ -1,0 +1,75 @@
+"""What a policy learns from by imitation, and the interface of those who make it.
+
+When: to teach another game: write a `Source` and name it in `SOURCES`.
+
+Axes: `frame` samples.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+
+from procscope.agents.imitation.config import ImitationConfig
+
+
+class Samples(NamedTuple):
+    """Frames with what the expert does there."""
+
+    frames: UInt8[np.ndarray, "frame 64 64 3"]
+    actions: Int64[np.ndarray, "frame"]
+    """The expert's raw action."""
+    steps_to_goal: Int64[np.ndarray, "frame"]
+    """Steps of the expert's way to the goal, at least 1."""
+
+
+def concatenate(parts: Sequence[Samples]) -> Samples:
+    """All samples in a row; no parts give no samples."""
+    if not parts:
+        return Samples(np.zeros((0, 64, 64, 3), np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return Samples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+class RoundSamples(NamedTuple):
+    """What a round learns from."""
+
+    own: Samples
+    """New states that the network itself came to."""
+    others: Samples
+    """All others: states remembered from earlier rounds, and states of fresh levels."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Makes the samples of each round, from the config, the round's number and what it remembers alone."""
+
+    def __init__(self, config: ImitationConfig) -> None: ...
+
+    def samples(self, number: int, network: torch.nn.Module) -> RoundSamples:
+        """The `config.round_frames` samples of a round."""
+        ...
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """What later rounds need to know of the rounds so far, as arrays to be saved."""
+        ...
+
+    def recall(self, memory: dict[str, np.ndarray]) -> None:
+        """Take up what `memory` gave."""
+        ...
+
+    def close(self) -> None:
+        """Free the games."""
+        ...
+
+
+def round_seed(seed: int, number: int) -> int:
+    """A round's seed for level variants: the same run never gives two rounds the same one."""
+    return seed * 1_000_003 + number
+
+
+def own_frames(config: ImitationConfig, number: int) -> int:
+    """How many of a round's samples come from states that the network itself reaches: none in the first rounds."""
+    has_own = number >= round(config.static_rounds * config.rounds)
+    return round(config.own_share * config.round_frames) if has_own else 0
