@@ -84,8 +84,9 @@ def evaluate(
 ) -> None:
     """Measure how often a policy reaches the goal, and where it fails.
 
-    Plays each level once, from its start, and prints success with Wilson's 95% interval, in all and by size of
-    maze. The game and mode are those that the network was trained on.
+    Plays each level once, from its start, and prints success with Wilson's 95% interval, in all and by a
+    property of the levels: the maze's size, Heist's keys, the distance of CoinRun's coin. Game, mode and look are
+    those that the network was trained on.
 
     Args:
         model: a model's name or a path to a checkpoint.
@@ -110,13 +111,15 @@ def evaluate(
     ):  # before the levels are played, so that a place that cannot be written to costs nothing
         out.parent.mkdir(parents=True, exist_ok=True)
     loaded = load_network(model, device)
-    environment = loaded.header.environment
+    environment = dict(loaded.header.environment)
+    game, mode = environment.pop("game", "maze"), environment.pop("mode", "easy")
     found = {}
     for choice in ("sampled", "greedy") if actions == "both" else (actions,):
         result = play(
             loaded.network,
-            game=environment.get("game", "maze"),
-            mode=environment.get("mode", "easy"),
+            game=game,
+            mode=mode,
+            engine_options=environment,
             variants=variant,
             episodes=episodes,
             level_seeds=range(first_level_seed, 2**31 - 1),

@@ -8,41 +8,30 @@ Cost: 1,000 levels of maze easy with IMPALA (16, 32, 32), sampled actions: about
 succeed, four where a third runs to the 500th step.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 
 from procscope.agents.episodes import Episodes, play_episodes, policy
-from procscope.envs.engine import TEST_SEEDS
+from procscope.agents.outcomes import OUTCOMES, GameOutcomes
+from procscope.envs.engine import ALL_SEEDS, TEST_SEEDS, Engine, EngineOptions
+from procscope.envs.games import game as game_of
 from procscope.envs.labels import label_states
 from procscope.envs.level_supply import Variants
-from procscope.envs.maze.value import WORLD_CELLS
 from procscope.envs.starting_states import starting_states
+from procscope.envs.state.batch import StateBatch, read_batch
 from procscope.workbench.statistics import Interval, wilson
 
-#: A failed episode ended *in the corner* if the mouse was at most this many cells from it, either way.
-CORNER_CELLS = 1
 
+class GroupSuccess(NamedTuple):
+    """Success on the levels of one value of the game's property."""
 
-class SizeSuccess(NamedTuple):
-    """Success on the mazes of one size."""
-
-    size: int
+    value: int
     success: Interval
-
-
-class FailureEnds(NamedTuple):
-    """Where the episodes that did not reach the goal were when they were cut short."""
-
-    corner: int
-    """On the maze's top-right cell or next to it, also diagonally."""
-    stuck: int
-    """Elsewhere, moving between at most four cells for the last 32 steps."""
-    elsewhere: int
-    """Elsewhere, on the move."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +40,19 @@ class Evaluation:
 
     success: Interval
     """Share of episodes that reached the goal, with its Wilson interval."""
-    by_size: tuple[SizeSuccess, ...]
-    """The same for each size of maze."""
+    property: str
+    """What levels of the game are told apart by, such as the maze's size (see `outcomes.py`)."""
+    by_property: tuple[GroupSuccess, ...]
+    """Success for each value of it."""
     mean_steps: float | None
     """Steps of the episodes that reached the goal; None where none did."""
     mean_detour: float | None
-    """Steps of those beyond the shortest path, as a share of it."""
-    ends: FailureEnds
+    """Steps of those beyond the shortest path, as a share of it; None in games that do not move by whole cells."""
+    ends: dict[str, int]
+    """Where the episodes that did not reach the goal were when they ended, by name (see `outcomes.py`)."""
     episodes: Episodes
-    sizes: Int64[np.ndarray, "episode"]
-    """Size of each episode's maze."""
+    groups: Int64[np.ndarray, "episode"]
+    """The property of each episode's level."""
 
 
 def evaluate(
@@ -74,6 +66,7 @@ def evaluate(
     seed: int = 0,
     greedy: bool = False,
     max_steps: int = 500,
+    engine_options: Mapping[str, Any] | None = None,
     progress: str | None = None,
 ) -> Evaluation:
     """Play the first `episodes` levels of a range of seeds, once each.
@@ -82,41 +75,50 @@ def evaluate(
         variants: names of level variants, or functions, in the order applied.
         seed: of the variants' draws and of the action noise.
         greedy: the most probable action instead of a sampled one.
+        engine_options: further fields of `EngineOptions`, as the network was trained with.
         progress: label of a progress bar; None for none.
 
     Raises ValueError for a game without goal labels, or more episodes than seeds.
     """
     if not 1 <= episodes <= len(level_seeds):
         raise ValueError(f"episodes must be from 1 to the {len(level_seeds)} level seeds; given: {episodes}")
-    states = starting_states(game, level_seeds[:episodes], mode=mode, variants=variants, variant_seed=seed)
+    outcomes = OUTCOMES[game_of(game).name]
+    engine = None
+    if engine_options:
+        engine = Engine(EngineOptions(game, mode, num_envs=64, level_seeds=ALL_SEEDS, **engine_options))
+    states = starting_states(
+        game, level_seeds[:episodes], mode=mode, variants=variants, variant_seed=seed, engine=engine
+    )
+    if engine is not None:
+        engine.close()
     labels = label_states(states)
     played = play_episodes(
         policy(network), states, seed=seed, greedy=greedy, max_steps=max_steps, progress=progress
     )
-    return _summary(played, labels, WORLD_CELLS[mode])
+    return _summary(outcomes, played, labels, read_batch(states))
 
 
-def _summary(played: Episodes, labels: dict[str, np.ndarray], world: int) -> Evaluation:
-    sizes = labels["maze_size"].astype(np.int64)
-    won = played.success
-    corner_cell = (world + sizes) // 2 - 1
-    in_corner = (np.abs(played.last_cell - corner_cell[:, None]) <= CORNER_CELLS).all(axis=1) & ~won
-    stuck = played.stuck & ~in_corner & ~won
+def _summary(
+    outcomes: GameOutcomes, played: Episodes, labels: dict[str, np.ndarray], first: StateBatch
+) -> Evaluation:
+    won, groups = played.success, outcomes.groups(labels).astype(np.int64)
     shortest = labels["distance_to_goal_cells"]
     walked = won & (shortest > 0)
+    has_detour = first.game == "maze" and walked.any()
+    left, ends = ~won, {}
+    for name, flags in outcomes.ends(played, labels, first).items():
+        ends[name] = int((flags & left).sum())
+        left = left & ~flags
     return Evaluation(
         success=wilson(int(won.sum()), len(won)),
-        by_size=tuple(
-            SizeSuccess(int(size), wilson(int(won[sizes == size].sum()), int((sizes == size).sum())))
-            for size in np.unique(sizes)
+        property=outcomes.property,
+        by_property=tuple(
+            GroupSuccess(int(value), wilson(int(won[groups == value].sum()), int((groups == value).sum())))
+            for value in np.unique(groups)
         ),
         mean_steps=float(played.steps[won].mean()) if won.any() else None,
-        mean_detour=float((played.steps[walked] / shortest[walked]).mean() - 1) if walked.any() else None,
-        ends=FailureEnds(
-            corner=int(in_corner.sum()),
-            stuck=int(stuck.sum()),
-            elsewhere=int((~won & ~in_corner & ~stuck).sum()),
-        ),
+        mean_detour=float((played.steps[walked] / shortest[walked]).mean() - 1) if has_detour else None,
+        ends=ends | {"elsewhere": int(left.sum())},
         episodes=played,
-        sizes=sizes,
+        groups=groups,
     )

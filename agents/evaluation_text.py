@@ -7,17 +7,14 @@ from procscope.workbench.statistics import Interval
 
 
 def as_text(title: str, found: Evaluation) -> str:
-    """A few lines: success in all and by size, steps, where failures ended."""
+    """A few lines: success in all and by the game's property, steps, where failures ended."""
     lines = [title, f"  success        {_percent(found.success)}"]
     if found.mean_steps is not None:
         lines.append(f"  steps to goal  {found.mean_steps:.1f} on average")
     if found.mean_detour is not None:
         lines[-1] += f", {100 * found.mean_detour:.0f}% longer than the shortest path"
-    ends = found.ends
-    lines.append(
-        f"  failures end   {ends.corner} in the corner, {ends.stuck} stuck, {ends.elsewhere} elsewhere"
-    )
-    lines += [f"  size {row.size:<10}{_percent(row.success)}" for row in found.by_size]
+    lines.append(f"  failures end   {', '.join(f'{count} {name}' for name, count in found.ends.items())}")
+    lines += [f"  {f'{found.property} {row.value}':<15}{_percent(row.success)}" for row in found.by_property]
     return "\n".join(lines) + "\n"
 
 
@@ -25,10 +22,10 @@ def as_data(found: Evaluation) -> dict[str, Any]:
     """The same as JSON data; episodes are left out."""
     return {
         "success": found.success._asdict(),
-        "by_size": {str(row.size): row.success._asdict() for row in found.by_size},
+        f"by_{found.property}": {str(row.value): row.success._asdict() for row in found.by_property},
         "mean_steps": found.mean_steps,
         "mean_detour": found.mean_detour,
-        "failures_end": found.ends._asdict(),
+        "failures_end": found.ends,
     }
 
 

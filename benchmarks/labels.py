@@ -2,9 +2,10 @@
 
     python benchmarks/labels.py [--game heist ...] [--mode easy] [--num-envs 64] [--seconds 20]
 
-Every round of play does the same steps with random actions, each followed by `get_states` of all games, with and without
-labelling those states; levels that begin are noted as `ProcgenVectorEnv` does. Bar: the labels add at most 0.25 of the
-time of stepping and getting the states. Beside it, what it takes to read a level out of a state and to write it back.
+Every round of play does the same steps with random actions, each followed by `get_states` of all games, with and
+without labelling those states; levels that begin are noted as `ProcgenVectorEnv` does. Bar: the labels add at most 0.25
+of the time of stepping and getting the states. Beside it, what it takes to read a level out of a state and to write it
+back.
 """
 
 import argparse

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fixed_policy import FixedPolicy
 
-from procscope.agents.evaluate import FailureEnds, evaluate
+from procscope.agents.evaluate import evaluate
 from procscope.agents.evaluation_text import as_data, as_text
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.labels import label_states
@@ -35,17 +35,17 @@ def play(text: str, action: int, **options):
 @pytest.mark.parametrize(
     ("text", "action", "ends"),
     [
-        (MAZE, LEFT, FailureEnds(corner=0, stuck=2, elsewhere=0)),
-        (MAZE.replace(".....", "..M..").replace("M#..C", ".#..C"), RIGHT, FailureEnds(2, 0, 0)),
-        (MAZE.replace(".###.", ".###M").replace("M#..C", ".#..C"), LEFT, FailureEnds(2, 0, 0)),
-        (MAZE.replace("M#..C", ".#.MC"), LEFT, FailureEnds(0, 2, 0)),
+        (MAZE, LEFT, (0, 2, 0)),
+        (MAZE.replace(".....", "..M..").replace("M#..C", ".#..C"), RIGHT, (2, 0, 0)),
+        (MAZE.replace(".###.", ".###M").replace("M#..C", ".#..C"), LEFT, (2, 0, 0)),
+        (MAZE.replace("M#..C", ".#.MC"), LEFT, (0, 2, 0)),
     ],
     ids=["against the wall", "into the corner", "below the corner", "two below it"],
 )
 @pytest.mark.parametrize("max_steps", [20, 500])
 def test_failures_end_in_the_corner_or_stuck(text, action, ends, max_steps):
     found = play(text, action, max_steps=max_steps)
-    assert found.ends == ends
+    assert tuple(found.ends.values()) == ends
     assert found.success == wilson(0, 2)
     assert found.mean_steps is None
     assert found.mean_detour is None
@@ -54,16 +54,16 @@ def test_failures_end_in_the_corner_or_stuck(text, action, ends, max_steps):
 
 def test_failures_that_end_on_the_move_end_elsewhere():
     corridor = "\n".join(["." * 14 + "C"] + ["." + "#" * 14] * 13 + ["M" + "#" * 14])
-    assert play(corridor, UP, max_steps=7).ends == FailureEnds(0, 0, 2)
-    assert play(corridor, UP, max_steps=3).ends == FailureEnds(0, 2, 0)
+    assert play(corridor, UP, max_steps=7).ends == {"in the corner": 0, "stuck": 0, "elsewhere": 2}
+    assert play(corridor, UP, max_steps=3).ends == {"in the corner": 0, "stuck": 2, "elsewhere": 0}
 
 
 def test_left_arrives_where_the_cheese_is_on_the_left():
     found = play("C..\n##.\n..M".replace("C..", "C.M").replace("..M", "..."), LEFT)
     assert found.success == wilson(2, 2)
     assert (found.mean_steps, found.mean_detour) == (2.0, 0.0)
-    assert found.ends == FailureEnds(0, 0, 0)
-    assert [(row.size, row.success.n) for row in found.by_size] == [(3, 2)]
+    assert found.ends == {"in the corner": 0, "stuck": 0, "elsewhere": 0}
+    assert [(row.value, row.success.n) for row in found.by_property] == [(3, 2)]
 
 
 def test_the_numbers_are_those_of_the_episodes():
@@ -74,8 +74,8 @@ def test_the_numbers_are_those_of_the_episodes():
     assert 3 < won.sum() < 37
     assert found.success == wilson(int(won.sum()), 40)
     sizes = np.array([MazeLevel.from_state(state).size for state in states])
-    np.testing.assert_array_equal(found.sizes, sizes)
-    assert {row.size: row.success for row in found.by_size} == {
+    np.testing.assert_array_equal(found.groups, sizes)
+    assert {row.value: row.success for row in found.by_property} == {
         size: wilson(int(won[sizes == size].sum()), int((sizes == size).sum()))
         for size in set(sizes.tolist())
     }
@@ -83,11 +83,11 @@ def test_the_numbers_are_those_of_the_episodes():
     assert found.mean_steps == pytest.approx(np.mean(steps[won]))
     assert found.mean_detour == pytest.approx(np.mean(steps[won] / shortest[won]) - 1)
     assert found.mean_detour > 0.5
-    assert sum(found.ends) == 40 - won.sum()
+    assert sum(found.ends.values()) == 40 - won.sum()
     data = json.loads(json.dumps(as_data(found)))
     assert data["success"]["n"] == 40
     assert data["by_size"].keys() == {str(size) for size in sizes}
-    assert data["failures_end"] == found.ends._asdict()
+    assert data["failures_end"] == found.ends
     text = as_text("random", found)
     assert text.startswith("random\n")
     for number in (f"{100 * won.mean():.1f}%", f"{found.mean_steps:.1f}", f"{100 * found.mean_detour:.0f}%"):
@@ -165,3 +165,50 @@ def test_a_users_mistakes_end_with_2(procscope, tiny_run, arguments, message):
     assert status == 2
     assert message in errors
     assert "Traceback" not in errors
+
+
+def test_coinrun_failures_are_told_apart():
+    """Running right for 60 steps: it dies, sticks at a wall or, without a coin, may stand at the end."""
+    found = evaluate(FixedPolicy(RIGHT), game="coinrun", variants=["no-coin"], episodes=12, max_steps=60)
+    assert found.success == wilson(0, 12)
+    assert found.property == "distance"
+    assert list(found.ends) == ["dead", "at the end", "stuck", "elsewhere"]
+    assert sum(found.ends.values()) == 12
+    died = (found.episodes.last_cell < 0).all(axis=1)
+    assert found.ends["dead"] == died.sum()
+    assert (found.episodes.steps[died] < 60).all()
+    assert found.mean_detour is None
+    assert "dead" in as_text("a", found)
+
+
+def test_an_agent_at_the_end_of_a_level_without_its_coin_ended_there():
+    from procscope.envs.coinrun import CoinRunLevel
+
+    level = CoinRunLevel.from_seed(TEST_SEEDS.start)
+    (x, y) = level.coins[0]
+    there = level.without_coin().with_agent(x, y)
+    found = evaluate(
+        FixedPolicy(RIGHT), game="coinrun", variants=[lambda _, rng: there], episodes=2, max_steps=40
+    )
+    assert found.ends == {"dead": 0, "at the end": 2, "stuck": 0, "elsewhere": 0}
+
+
+def test_velocity_is_painted_for_a_network_that_was_trained_so():
+    seen = []
+
+    class Watcher(FixedPolicy):
+        def forward(self, frames):
+            seen.append(frames[:, :, :6, :6].clone())
+            return super().forward(frames)
+
+    for painted in (False, True):
+        evaluate(
+            Watcher(RIGHT),
+            game="coinrun",
+            episodes=1,
+            max_steps=4,
+            engine_options={"paint_vel_info": painted},
+        )
+    plain, painted = seen[3], seen[7]
+    assert plain.shape == painted.shape
+    assert (plain != painted).any()

@@ -60,7 +60,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(config, tiny_run, tmp_pat
     expected = held(tiny_run)
     assert same(held(directory), expected)
     assert expected["losses"].shape == (3 * STEPS_A_ROUND,)
-    assert len(expected["places.level_seeds"]) > 100
+    assert len(expected["memory.level_seeds"]) > 100
     assert not same(after_one, expected)
     loaded, undisturbed = (load_network(run / "network.safetensors") for run in (directory, tiny_run))
     assert loaded.weights_hash == undisturbed.weights_hash

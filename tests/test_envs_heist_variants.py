@@ -40,7 +40,7 @@ def test_every_variants_levels_can_be_solved_and_say_the_same_again(name):
 
 
 def test_what_each_variant_does():
-    for level in LEVELS:
+    for level in LEVELS[:10]:
         for number in range(4):
             new = changed(f"keys:{number}", level)
             assert [key.colour for key in sorted(new.keys, key=lambda k: k.colour)] == sorted(
@@ -71,7 +71,7 @@ def test_what_each_variant_does():
         assert new.with_gem(*level.gem, level.gem_offset).diff(level).fields == ()
         new = changed("agent-anywhere", level)
         assert [change.field for change in level.diff(new).fields] in (["agent"], [])
-    assert sum(len(changed("few-keys-many-locks:4", level).locks) for level in LEVELS) > 3 * len(LEVELS)
+    assert sum(len(changed("few-keys-many-locks:4", level).locks) for level in LEVELS[:10]) > 30
     starts = {changed("agent-anywhere", LEVELS[0], seed).agent for seed in range(200)}
     solvable = {
         cell

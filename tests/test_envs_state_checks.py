@@ -110,6 +110,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda s: s.with_scene(use_procgen_background=1),
         "use_procgen_background 0; got 1",
     ),
+    "background in endless tiles": (
+        lambda s: s.with_scene(bg_tile_ratio=-1e-9),
+        "scene.bg_tile_ratio from 0 .*; got -1e-09",
+    ),
     "background above": (lambda s: s.with_scene(background_index=9), "background_index from 0 to 8; got 9"),
     "background negative": (lambda s: s.with_scene(background_index=-1), "background_index .*; got -1"),
     "timeout 0": (lambda s: s.with_time(0, 0), "episode.timeout from 1"),

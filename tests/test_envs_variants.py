@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from strategies import maze_levels
 
+from procscope.envs.games import GAMES
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.value import WORLD_CELLS
 from procscope.envs.maze.variants import VARIANTS
@@ -152,10 +153,11 @@ def test_a_users_own_function_is_a_variant():
 
 
 def test_names_and_descriptions():
-    for name in variant_names():
-        (variant,) = resolve_variants(name)
-        assert variant.name == name
-        assert variant.description.endswith(".")
+    for of_game in GAMES:
+        for name in variant_names(of_game):
+            (variant,) = resolve_variants(name, of_game)
+            assert variant.name == name
+            assert variant.description.endswith((".", ".)"))
     (sized,) = resolve_variants(["cheese-top-right:1"])
     assert sized.name == "cheese-top-right:1"
     assert resolve_variants([]) == ()

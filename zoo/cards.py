@@ -34,6 +34,10 @@ def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> st
     """The command that does one stage of a training again."""
     config = stage["config"]
     words = ["procscope train imitation", f"--out {out}"]
+    if config.get("game", "maze") != "maze":
+        words.append(f"--game {config['game']}")
+    if config.get("engine_options", {}).get("paint_vel_info"):
+        words.append("--paint-velocity")
     if config["variant"]:
         words.append(f"--variant {' '.join(config['variant'])}")
     if config["mode"] != "easy":
@@ -45,6 +49,9 @@ def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> st
     words.append(
         f"--static-rounds {config['static_rounds']:g} --frames {config['frames']} --seed {config['seed']}"
     )
+    for name, default in (("own_share", 0.5), ("remembered_share", 0.25)):
+        if config.get(name, default) != default:
+            words.append(f"--{name.replace('_', '-')} {config[name]:g}")
     if config.get("threads", 1) != 1:
         words.append(f"--threads {config['threads']}")
     if stage["frames"] < config["frames"]:
@@ -76,11 +83,10 @@ def card_text(name: str, header: CheckpointHeader, trials: Sequence[Trial], summ
     parameters = ", ".join(f"{key} {value}" for key, value in header.options.items())
     first, end = header.level_seeds or (0, 0)
     sampled = [trial for trial in trials if not trial.greedy]
-    largest = [
-        f"| {' '.join(trial.variant) or 'unedited'} | {trial.evaluation.by_size[-1].size} | "
-        f"{_percent(trial.evaluation.by_size[-1].success)} |"
-        for trial in sampled
-    ]
+    environment = dict(header.environment)
+    game, mode = environment.pop("game"), environment.pop("mode")
+    looks = "".join(f", {key} {value}" for key, value in environment.items())
+    ends = " / ".join(trials[0].evaluation.ends)
     return f"""# {name}
 
 {summary}
@@ -88,7 +94,7 @@ def card_text(name: str, header: CheckpointHeader, trials: Sequence[Trial], summ
 | | |
 |---|---|
 | network | {header.architecture}, {parameters} |
-| environment | Procgen {header.environment["game"]}, mode {header.environment["mode"]} |
+| environment | Procgen {game}, mode {mode}{looks} |
 | trained on | level variant {" ".join(header.variant) or "none"}, level seeds {first} to {end - 1} |
 | method | {header.training["method"]} |
 | frames | {frames:,}, each seen once, in {minutes:.0f} minutes on one core of a busy machine |
@@ -98,20 +104,16 @@ def card_text(name: str, header: CheckpointHeader, trials: Sequence[Trial], summ
 ## Success
 
 Share of {sampled[0].evaluation.success.n:,} levels that training never draws (seeds from 1000000000 on), each once
-from its start cell, in which the goal is reached within the engine's 500 steps; Wilson's 95% interval in brackets.
+from its start, in which the goal is reached within 500 steps; Wilson's 95% interval in brackets.
 
-| levels | actions | success | steps | detour | failures end in the corner / stuck / elsewhere |
+| levels | actions | success | steps | detour | failures end {ends} |
 |---|---|---|---|---|---|
 {chr(10).join(_row(trial) for trial in trials)}
 
-*Steps* are those of successful episodes; *detour* is how much longer than the shortest path they were. *Corner*: on
-the maze's top-right cell or next to it. *Stuck*: moving between at most four cells for the last 32 steps.
+*Steps* are those of successful episodes. {_ENDS[game]} *Stuck*: moving between at most four cells for the last 32
+steps.
 
-Sampled actions, largest mazes only:
-
-| levels | size | success |
-|---|---|---|
-{chr(10).join(largest)}
+{_by_property(sampled, game)}
 
 `{_evaluate_command(name, sampled[0])}` measures the first two lines again.
 
@@ -130,10 +132,38 @@ steps again and compares. `{name}.curve.csv` has a line for each round.
 
 ## Limits
 
-It has seen this one game in this one mode, from imitation: it knows what the shortest path does, not what reward is.
+It has seen this one game in this one mode, from imitation: it knows what its expert does, not what reward is.
 `value` is the expert's discounted return (discount {discount}), not its own. Its logits put nearly all
-probability on four of the 15 raw actions (left, down, up, right), since the expert plays no others.
+probability on the {_RAW_ACTIONS[game]}, since the expert plays no others.
 """
+
+
+_ENDS = {
+    "maze": "*Detour* is how much longer than the shortest path they were. *Corner*: on the maze's top-right cell or "
+    "next to it.",
+    "coinrun": "*Dead*: by saw, enemy, lava or a fall out of the world. *At the end*: in the last column that is not "
+    "all wall, where the coin of an unedited level is, or the one before.",
+    "heist": "",
+}
+"""What a card says of a game's failures."""
+
+_RAW_ACTIONS = {
+    "maze": "four of the 15 raw actions that move along an axis (left, down, up, right)",
+    "heist": "four of the 15 raw actions that move along an axis (left, down, up, right)",
+    "coinrun": "six of the 15 raw actions that its expert's macro-actions consist of",
+}
+
+
+def _by_property(sampled: list[Trial], game: str) -> str:
+    """Success by the property of levels: of the maze the largest alone, in other games all groups."""
+    name = sampled[0].evaluation.property
+    rows = [
+        f"| {' '.join(trial.variant) or 'unedited'} | {group.value} | {_percent(group.success)} |"
+        for trial in sampled
+        for group in trial.evaluation.by_property[-1 if game == "maze" else 0 :]
+    ]
+    title = "Sampled actions, largest mazes only:" if game == "maze" else f"Sampled actions, by {name}:"
+    return "\n".join([title, "", f"| levels | {name} | success |", "|---|---|---|", *rows])
 
 
 def _evaluate_command(name: str, trial: Trial) -> str:

@@ -42,15 +42,17 @@ def ship(
     header = replace(trained.header, training=_with_earlier_stages(trained.header.training))
     target = folder / f"{name}.safetensors"
     save_checkpoint(target, trained.tensors, header, dtype=torch.float16)
-    network, environment = load_network(target).network, header.environment
+    network, environment = load_network(target).network, dict(header.environment)
+    game, mode = environment.pop("game"), environment.pop("mode")
     trials = [
         Trial(
             variant,
             greedy,
             evaluate(
                 network,
-                game=environment["game"],
-                mode=environment["mode"],
+                game=game,
+                mode=mode,
+                engine_options=environment,
                 variants=variant,
                 episodes=episodes,
                 greedy=greedy,

@@ -13,14 +13,13 @@ from jaxtyping import Bool, Int, Integer
 
 from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, AGENT_HALF_WIDTH, CRATE, ENEMY, SAW
 from procscope.envs.coinrun.paths import Cell
+from procscope.envs.coinrun.value import BARRIER, IS_LAVA, IS_WALL
 from procscope.envs.state.layout import EntityRecords
-
-_WALLS, _LAVAS, _BARRIER = (15, 16), (17, 18), 19
 
 
 def ground_heights(cells: Integer[np.ndarray, "y x"]) -> Int[np.ndarray, " x"]:
     """Cells of unbroken wall from the bottom of each column."""
-    walls = np.isin(cells, _WALLS)
+    walls = IS_WALL.take(cells)
     return np.where(walls.all(axis=0), len(cells), (~walls).argmax(axis=0))
 
 
@@ -28,7 +27,7 @@ def standing(
     cells: Integer[np.ndarray, "y x"], entities: EntityRecords, *, on_crates: bool = False
 ) -> Bool[np.ndarray, "y x"]:
     """True in cells in which the agent can stand without harm: see `CoinRunLevel.standing_cells`."""
-    walls, lava = np.isin(cells, _WALLS), np.isin(cells, _LAVAS)
+    walls, lava = IS_WALL.take(cells), IS_LAVA.take(cells)
     blocked = walls | lava
     clear = ~blocked
     clear[:-1] &= ~blocked[1:]
@@ -61,7 +60,7 @@ def section_boundaries(cells: Integer[np.ndarray, "y x"]) -> tuple[Cell, ...]:
     heights = ground_heights(cells)
     width = len(heights)
     places = set()
-    for y, x in np.argwhere(cells == _BARRIER):
+    for y, x in np.argwhere(cells == BARRIER):
         here = heights[x]
         right = heights[x + 1] if x + 1 < width else -1
         left = heights[x - 1] if x > 0 else -1

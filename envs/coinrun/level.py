@@ -60,6 +60,7 @@ from procscope.envs.coinrun.value import (
     CoinRunValue,
     Memory,
     cell_in_world,
+    checked_background,
     coins_of,
     read_only,
     whole_number,
@@ -330,8 +331,8 @@ class CoinRunLevel(CoinRunValue):
 
     def with_background(self, background: int | None, offset: Number | None = None) -> "CoinRunLevel":
         """This level before another background (0 to 61, None for black), shifted by `offset` (default: as it was)."""
-        offset = self.background_offset if offset is None else offset
-        return self._rebuilt(True, background=background, background_offset=offset)
+        number, shift = checked_background(background, self.background_offset if offset is None else offset)
+        return self._edited(True, background=number, background_offset=shift)
 
     def with_mode(self, mode: str) -> "CoinRunLevel":
         """This level to be played in another mode: the same level, after which the engine's own are of that mode."""

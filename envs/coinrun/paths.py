@@ -3,7 +3,7 @@
 What: `steps_to_goals` gives, for every cell of many levels, its nearest coin and the number of steps to it through
 cells that are neither wall nor lava, up, down, left or right. The agent cannot fly: this is a distance along the
 level's passages and not a number of steps of play, which `labels.py` estimates.
-Cost: 0.15 ms a level for 64 levels at once: the sky, which is open and alike in every row, is not searched.
+Cost: 0.2 ms a level: the sky, which is open and alike in every row, is not searched.
 
 Axes: `level` of the batch; `y x` cells, y upwards.
 """
@@ -11,14 +11,16 @@ Axes: `level` of the batch; `y x` cells, y upwards.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int16, Integer
+from jaxtyping import Bool, Int16, Integer
 
-from procscope.envs.paths import UNREACHABLE, distance_maps
+from procscope.envs.paths import UNREACHABLE
 
 Cell = tuple[int, int]
 """(x, y) of a cell."""
 
-_COIN, _WALLS, _LAVAS = 1, (15, 16), (17, 18)
+_COIN = 1
+_IS_BLOCKED = np.zeros(128, bool)
+_IS_BLOCKED[[15, 16, 17, 18]] = True  # walls and lava
 _EPS = 0.001  # the engine's, by which boxes are smaller when they touch cells
 _FAR = np.iinfo(np.int16).max
 
@@ -35,10 +37,12 @@ class GoalMaps(NamedTuple):
 def steps_to_goals(cells: Integer[np.ndarray, "level y x"]) -> GoalMaps:
     """The goal maps of many levels."""
     n, height, width = cells.shape
-    blocked = np.isin(cells, _WALLS + _LAVAS)
+    blocked = _IS_BLOCKED.take(cells, mode="clip")
     searched = _rows_to_search(blocked, cells)
     levels, ys, xs = np.nonzero(cells == _COIN)
-    steps = distance_maps(~blocked[levels, :searched], np.stack([xs, ys], axis=1))
+    steps = np.empty((len(levels), searched, width), np.int16)
+    for row, (level, x, y) in enumerate(zip(levels.tolist(), xs.tolist(), ys.tolist(), strict=True)):
+        steps[row] = _steps_to(~blocked[level, :searched], x, y)
     counts = np.bincount(levels, minlength=n)
     goal = np.full((n, height, width), -1, np.int16)
     to_goal = np.full((n, searched, width), UNREACHABLE, np.int16)
@@ -60,6 +64,32 @@ def steps_to_goals(cells: Integer[np.ndarray, "level y x"]) -> GoalMaps:
         top = to_goal[:, -1:]
         full[:, searched:] = np.where((top >= 0) & ~blocked[:, searched:], top + above, UNREACHABLE)
     return GoalMaps(goal, _from_inside(full, blocked))
+
+
+def _steps_to(free: Bool[np.ndarray, "y x"], x: int, y: int) -> Int16[np.ndarray, "y x"]:
+    """Steps from every free cell to the cell (x, y); -1 where no way leads there.
+
+    The search holds whole sets of cells as bits of one integer, a byte of zeros after each row, so that a pass over
+    all of a level is eight operations on integers: for a single level several times faster than `envs.paths`, which is
+    made for many small grids at once.
+    """
+    height, width = free.shape
+    row_bytes = width // 8 + 1
+    row_bits = 8 * row_bytes
+    packed = np.zeros((height, row_bytes), np.uint8)
+    packed[:, :-1] = np.packbits(free, axis=1, bitorder="little")
+    unvisited = int.from_bytes(packed.tobytes(), "little")
+    frontier = 1 << (y * row_bits + x)
+    frontiers = []
+    while frontier:
+        frontiers.append(frontier.to_bytes(packed.size, "little"))
+        unvisited &= ~frontier
+        frontier = (frontier << 1 | frontier >> 1 | frontier << row_bits | frontier >> row_bits) & unvisited
+    cells = np.frombuffer(b"".join(frontiers), np.uint8).reshape(-1, height, row_bytes)[:, :, :-1]
+    pass_number, row, column = np.nonzero(np.unpackbits(cells, axis=2, bitorder="little"))
+    steps = np.full((height, width), UNREACHABLE, np.int16)
+    steps[row, column] = pass_number
+    return steps
 
 
 def overlapped_cells(center: float, half_size: float) -> tuple[int, int]:

@@ -138,13 +138,8 @@ class CoinRunValue:
         if self.level_seed is not None:
             self._set(level_seed=whole_number("level_seed", self.level_seed, range(2**31)))
         self._set(wall_theme=whole_number("wall_theme", self.wall_theme, range(WALL_THEMES)))
-        if self.background is None:
-            self._set(background_offset=0.0)
-        else:
-            self._set(background=whole_number("background", self.background, range(N_BACKGROUNDS)))
-            if not 0 <= self.background_offset <= 1:
-                raise ValueError(f"background_offset must be from 0 to 1; given: {self.background_offset}")
-            self._set(background_offset=float(np.float32(self.background_offset)))  # as the engine holds it
+        background, offset = checked_background(self.background, self.background_offset)
+        self._set(background=background, background_offset=offset)
         if self.memory is None:
             self._set(memory=Memory(self.agent_xy[1]))
         else:
@@ -338,6 +333,16 @@ def whole_number(what: str, value: SupportsIndex, allowed: range) -> int:
             f"{what} must be a whole number from {allowed.start} to {allowed.stop - 1}; given: {value!r}"
         )
     return number
+
+
+def checked_background(background: SupportsIndex | None, offset: float | int) -> tuple[int | None, float]:
+    """Number and offset as a level holds them; ValueError unless both are in range."""
+    if background is None:
+        return None, 0.0
+    number = whole_number("background", background, range(N_BACKGROUNDS))
+    if not 0 <= offset <= 1:
+        raise ValueError(f"background_offset must be from 0 to 1; given: {offset}")
+    return number, float(np.float32(offset))  # as the engine holds it
 
 
 def cell_in_world(what: str, x: SupportsIndex, y: SupportsIndex) -> Cell:

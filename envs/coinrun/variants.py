@@ -11,6 +11,7 @@ from typing import Annotated
 import numpy as np
 
 from procscope.envs.coinrun.entities import AGENT_THEMES, CRATE_THEMES, ENEMY_THEMES
+from procscope.envs.coinrun.ground import standing
 from procscope.envs.coinrun.level import CoinRunLevel
 from procscope.envs.coinrun.value import COIN, N_BACKGROUNDS, WALL_THEMES
 from procscope.envs.games import LevelFunction
@@ -76,12 +77,16 @@ def agent_anywhere(level: CoinRunLevel, rng: np.random.Generator) -> CoinRunLeve
     which the agent's box would touch a coin. Unmoved when there is none.
     """
     end, _ = level.end_cell()
-    cells = [
-        (x, y)
-        for x, y in level.standing_cells()
-        if x <= end and not (level.cells[y : y + 2, x] == COIN).any()
-    ]
-    return level.with_agent(*cells[rng.integers(len(cells))], allow_unsolvable=True) if cells else level
+    possible = standing(level.cells, level.entities)
+    has_coin = level.cells == COIN
+    possible[has_coin] = False
+    possible[:-1][has_coin[1:]] = False  # the agent's head would touch it
+    possible[:, end + 1 :] = False
+    cells = np.flatnonzero(possible)
+    if not len(cells):
+        return level
+    y, x = divmod(int(cells[rng.integers(len(cells))]), possible.shape[1])
+    return level.with_agent(x, y, allow_unsolvable=True)
 
 
 VARIANTS: dict[str, LevelFunction] = {

@@ -73,6 +73,9 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "use_procgen_background": Limit(
             0, 0, "The engine ends the process when such an environment is closed"
         ),
+        "bg_tile_ratio": Limit(
+            0, 1e9, "Below 0 the background is drawn in tiles; near 0 their number hangs the engine"
+        ),
         "bg_pct_x": Limit(0, 1, "It is the share of the background that is cut off on the left"),
         "mixrate": Limit(0, 1, "It is a share"),
     },
