@@ -7,12 +7,12 @@ from procgen import ProcgenGym3Env
 MAX_STATE_BYTES = 2**20
 
 
-def bare_maze(num_envs: int, num_threads: int) -> ProcgenGym3Env:
-    """Mazes of mode easy. Its arrays are reused from step to step, which gym3 can but does not by default."""
+def bare_game(num_envs: int, num_threads: int, game: str = "maze", mode: str = "easy") -> ProcgenGym3Env:
+    """Games of one kind. Its arrays are reused from step to step, which gym3 can but does not by default."""
     env = ProcgenGym3Env(
         num=num_envs,
-        env_name="maze",
-        distribution_mode="easy",
+        env_name=game,
+        distribution_mode=mode,
         start_level=0,
         num_levels=10**8,
         rand_seed=0,

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from bare_engine import StateBuffer, bare_maze
+from bare_engine import StateBuffer, bare_game
 from interleaved import interleave
 
 from procscope.activations.collect import CacheConfig, build_cache
@@ -38,7 +38,7 @@ def main() -> None:
     torch.set_num_threads(1)
     network: Any = load_network(options.model).network
     network.to(memory_format=torch.channels_last)
-    engine = bare_maze(NUM_ENVS, 1)
+    engine = bare_game(NUM_ENVS, 1)
     states = StateBuffer(engine)
     steps = options.frames // NUM_ENVS
     actions = np.random.default_rng(0).integers(0, 15, (steps, NUM_ENVS)).astype(np.int32)

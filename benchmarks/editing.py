@@ -10,7 +10,7 @@ between. Bar: moving the cheese of all games at once through arrays at least 0.8
 import argparse
 
 import numpy as np
-from bare_engine import StateBuffer, bare_maze
+from bare_engine import StateBuffer, bare_game
 from interleaved import interleave
 
 from procscope.envs.engine import Engine, EngineOptions
@@ -31,7 +31,7 @@ def main() -> None:
     games = range(options.num_envs)
     rng = np.random.default_rng(0)
     engine = Engine(EngineOptions("maze", num_envs=options.num_envs))
-    bare = bare_maze(options.num_envs, num_threads=1)
+    bare = bare_game(options.num_envs, num_threads=1)
     buffer = StateBuffer(bare)
 
     def calls_only() -> np.ndarray:

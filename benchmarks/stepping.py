@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bare_engine import StateBuffer, bare_maze
+from bare_engine import StateBuffer, bare_game
 from interleaved import interleave
 
 from procscope.envs.vector import ProcgenVectorEnv
@@ -75,7 +75,7 @@ def stepped(env: ProcgenVectorEnv, actions: np.ndarray) -> None:
 
 def bare_engine(actions: np.ndarray, threads: int, with_states: bool) -> Callable[[], None]:
     """A round of steps of Procgen's own environment."""
-    env = bare_maze(actions.shape[1], threads)
+    env = bare_game(actions.shape[1], threads)
     buffer = StateBuffer(env)
 
     def play() -> None:

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from tiny_policy import TinyPolicy
 
 from procscope.activations.actors import RandomActor, resolve_actor
 from procscope.activations.block_maker import BlockMaker
@@ -16,28 +16,10 @@ from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_verify import compare_caches, verify_cache
 from procscope.activations.capture import capture
 from procscope.activations.collect import CacheConfig, build_cache
-from procscope.activations.hooks import HookedNetwork, HookPoint
 from procscope.envs.actions import ACTION_TO_MOVE, MOVE_TO_ACTION
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.maze import MazeLevel
 from procscope.envs.variants import resolve_variants
-
-
-class TinyPolicy(HookedNetwork):
-    """Large strides, so that a pass costs next to nothing; `width` logits and a value."""
-
-    def __init__(self, width: int = 15) -> None:
-        super().__init__()
-        self.weights = nn.Conv2d(3, 4, 8, stride=8)
-        self.heads = nn.Linear(256, width + 1)
-        self.map = HookPoint()
-        self.units = HookPoint()
-        self.setup()
-
-    def forward(self, frames):
-        hidden = self.map(self.weights(frames.float() / 255).relu())
-        outputs = self.heads(self.units(hidden.flatten(1)))
-        return dataclasses.make_dataclass("Output", ["logits", "value"])(outputs[:, :-1], outputs[:, -1])
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pytest
 from fixed_policy import FixedPolicy
 
 from procscope.agents.experts.engine_search import Plan
+from procscope.agents.imitation import search_source
 from procscope.agents.imitation.config import ImitationConfig
 from procscope.agents.imitation.routes import Routes, replay
 from procscope.agents.imitation.search_source import SearchSource
@@ -14,14 +15,22 @@ RIGHT = 7
 CONFIG = ImitationConfig(
     game="coinrun",
     engine_options={"paint_vel_info": True},
-    round_frames=512,
+    round_frames=256,
     batch_size=64,
-    frames=2048,
+    frames=1024,
     static_rounds=0.5,
     own_share=0.5,
     remembered_share=0.25,
     own_games=4,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_roots():
+    """Plans are asked for eight at a time, so that a round is a matter of seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_source, "ROOTS_AT_ONCE", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +47,9 @@ def rounds():
 def test_a_round_has_as_many_samples_as_asked_for(rounds):
     _, (first, routes), (later, more) = rounds
     assert len(first.own.actions) == 0
-    assert len(first.others.actions) == 512
-    assert len(later.own.actions) == 256
-    assert len(later.others.actions) == 256
+    assert len(first.others.actions) == 256
+    assert len(later.own.actions) == 128
+    assert len(later.others.actions) == 128
     assert len(more.lengths) > len(routes.lengths) > 0
     assert all(np.array_equal(a[: len(b)], b) for a, b in zip(more, routes, strict=True))
     for samples in (*first, *later):
@@ -53,7 +62,7 @@ def test_every_route_ends_at_the_coin_with_its_last_action(rounds):
     starts = source._states_of(routes.variant_seeds, routes.level_seeds)
     engine = Engine(EngineOptions("coinrun", num_threads=1, paint_vel_info=True))
     ends = routes.lengths.cumsum()
-    for route in range(0, len(starts), 7):
+    for route in range(0, len(starts), 3):
         engine.set_states([starts[route]])
         actions = routes.actions[ends[route] - routes.lengths[route] : ends[route]]
         for step, action in enumerate(actions, start=1):

@@ -55,7 +55,7 @@ def test_the_table_counts_what_the_mouse_does_and_what_lies_that_way():
     assert table.points_to_cheese[::3] == (0.6, 5)
     assert EIGHT.neither(5.0) == 2
     assert two_by_two(EIGHT.high(0.0)).n == 6
-    with pytest.raises(ValueError, match="n at least 1"):
+    with pytest.raises(ValueError, match="at no decision square"):
         _ = two_by_two(EIGHT.high(10.0)).obeys
 
 
