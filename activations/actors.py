@@ -1,17 +1,18 @@
 """Who acts while a cache is filled: a planner, chance, or a network. Who is *read* is another question.
 
-When to use: `collect.py` asks for an actor by name. `expert` (`agents/experts/shortest_path.py`) and `random`
+When to use: `collect.py` asks for an actor by name. `expert` (`agents/experts/expert_actor.py`) and `random`
 come with procscope; another package registers its own under the entry point group `procscope.actors` as a
 callable without arguments that gives an `Actor`; any other name is that of a model or a path to a checkpoint.
 
-An actor sees the frames and their labels and draws all chance from the generator that it is given, so that
+An actor sees frames with their ground truth and draws all chance from the generator that it is given, so that
 the same generator gives the same actions.
 
 Axes: `env` games of a vector, `action` raw actions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -25,24 +26,31 @@ from procscope.workbench import plugins
 GROUP = "procscope.actors"
 
 
+class Seen(NamedTuple):
+    """What there is to know of the games when actions are chosen."""
+
+    frames: UInt8[np.ndarray, "env row col rgb"]
+    """What the agents see."""
+    labels: Columns
+    """The columns of `procscope.envs.labels` for these frames."""
+    states: Sequence[bytes]
+    """The engine's states that they show."""
+
+
 @runtime_checkable
 class Actor(Protocol):
     """Chooses a raw action for every game."""
 
-    def act(
-        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
-    ) -> Int[np.ndarray, "env"]:
-        """Actions 0..14. `labels` are the columns of `procscope.envs.labels` for these frames."""
+    def act(self, seen: Seen, rng: np.random.Generator) -> Int[np.ndarray, "env"]:
+        """Actions 0..14."""
         ...
 
 
 class RandomActor:
     """Draws each of the raw actions with the same probability."""
 
-    def act(
-        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
-    ) -> Int[np.ndarray, "env"]:
-        return rng.integers(0, N_ACTIONS, len(frames))
+    def act(self, seen: Seen, rng: np.random.Generator) -> Int[np.ndarray, "env"]:
+        return rng.integers(0, N_ACTIONS, len(seen.frames))
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,9 @@ class NetworkActor:
     weights_hash: str
     greedy: bool = False
 
-    def act(
-        self, frames: UInt8[np.ndarray, "env row col rgb"], labels: Columns, rng: np.random.Generator
-    ) -> Int[np.ndarray, "env"]:
+    def act(self, seen: Seen, rng: np.random.Generator) -> Int[np.ndarray, "env"]:
         """Raises ValueError: the network has no logits of the raw actions."""
-        return self.choose(capture(self.network, frames, []).logits, rng)
+        return self.choose(capture(self.network, seen.frames, []).logits, rng)
 
     def choose(
         self, logits: Float[np.ndarray, "env action"] | None, rng: np.random.Generator
@@ -85,18 +91,12 @@ class Acting:
     is_read: bool = False
     """The actor is the network whose activations are read: one forward pass serves both."""
 
-    def act(
-        self,
-        frames: UInt8[np.ndarray, "env row col rgb"],
-        labels: Columns,
-        captured: Captured | None,
-        rng: np.random.Generator,
-    ) -> Int[np.ndarray, "env"]:
+    def act(self, seen: Seen, captured: Captured | None, rng: np.random.Generator) -> Int[np.ndarray, "env"]:
         """Actions 0..14. `captured` is what the network that is read made of these frames, where it ran already."""
         if self.is_read and captured is not None and isinstance(self.actor, NetworkActor):
             actions = self.actor.choose(captured.logits, rng)
         else:
-            actions = self.actor.act(frames, labels, rng)
+            actions = self.actor.act(seen, rng)
         if not self.noise:
             return actions
         replaced = rng.random(len(actions)) < self.noise

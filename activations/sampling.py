@@ -26,7 +26,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from procscope.activations.actors import Acting
+from procscope.activations.actors import Acting, Seen
 from procscope.activations.capture import Captured
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.games import game
@@ -119,7 +119,8 @@ class RolloutSampler:
             pictures.append(frames)
             if self.acting.is_read:
                 readings.append(read(frames))
-            actions = self.acting.act(frames, infos["labels"], readings[-1] if readings else None, rng)
+            seen = Seen(frames, infos["labels"], env.get_states())
+            actions = self.acting.act(seen, readings[-1] if readings else None, rng)
             row = {"episode": episode.copy(), "step": env.episode_steps, **infos["labels"]}
             frames, rewards, terminated, truncated, infos = env.step(actions)
             done = terminated | truncated
@@ -169,7 +170,7 @@ class StillSampler:
             states = [level.to_state() for level in self.given[start : start + n_frames]]
         frames, truth = self._engine.render(states), label_states(states)
         captured = read(frames)
-        actions = self.acting.act(frames, truth, captured, rng)
+        actions = self.acting.act(Seen(frames, truth, states), captured, rng)
         which = {"episode": start + np.arange(n_frames), "step": np.zeros(n_frames, np.int64)}
         played = _played(actions, np.zeros(n_frames), np.ones(n_frames, bool))
         return SampledBlock(frames, which | truth | played, captured)

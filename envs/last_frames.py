@@ -17,7 +17,7 @@ A game's edits are `without_ending` and, if it needs one, `as_left` in its `game
 Axes: `env` games of the vector, `episode` those that end in a step, `row col rgb` pictures from the top left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from jaxtyping import Bool, Int, UInt8
 
 from procscope.envs.engine import FRAME_SIZE, Engine
 from procscope.envs.games import game
+from procscope.envs.saved_games import Packed, pack, unpack
 
 STEPS_BETWEEN_COPIES = 16
 
@@ -59,6 +60,21 @@ class LastFrames:
         """Note the actions of a step, one per game. A game that is `due` must be kept before the next."""
         self._actions[self._rows, self._played] = actions
         self._played += 1
+
+    def save(self) -> dict[str, np.ndarray]:
+        """What it keeps, as arrays for `restore`."""
+        copies = pack(self._copies)
+        return {
+            "copies": copies.bytes,
+            "copy_lengths": copies.lengths,
+            "actions": self._actions.copy(),
+            "played": self._played.copy(),
+        }
+
+    def restore(self, saved: Mapping[str, np.ndarray]) -> None:
+        """Keep what `save` gave."""
+        self._copies = unpack(Packed(saved["copies"], saved["copy_lengths"]))
+        self._actions, self._played = saved["actions"].copy(), saved["played"].copy()
 
     def due(self) -> Int[np.ndarray, " env"]:
         """Indices of the games whose state must be kept now."""

@@ -51,7 +51,8 @@ class LevelSupply:
         self._look = slice(8 + len(game_name), 8 + len(game_name) + _LOOK_BYTES)
         self._engine_look = b""
         self._variant_seed = variant_seed
-        self._dealt = 0
+        self.dealt = 0
+        """Given levels that have been dealt out so far."""
         self.is_active = bool(variants) or levels is not None
         if self.is_active:
             self._level_type = game(game_name).level_type
@@ -67,7 +68,7 @@ class LevelSupply:
 
     def restart(self) -> None:
         """Deal the given levels from the first on again."""
-        self._dealt = 0
+        self.dealt = 0
 
     def next_levels(self, states: Sequence[bytes], level_seeds: Int[np.ndarray, " level"]) -> NextLevels:
         """What games play that the engine has put into the given states, levels of the given seeds.
@@ -80,8 +81,8 @@ class LevelSupply:
             if self.levels is None:
                 level, source = self._level_type.from_state(state), int(level_seeds[row])
             else:
-                indices[row] = self._dealt % len(self.levels)
-                self._dealt += 1
+                indices[row] = self.dealt % len(self.levels)
+                self.dealt += 1
                 level = self.levels[indices[row]]
                 seeds[row] = NO_SEED if level.level_seed is None else level.level_seed
                 source = int(indices[row] if level.level_seed is None else level.level_seed)

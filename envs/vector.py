@@ -26,7 +26,7 @@ every step, several times a step.
 Axes: `env` games of the vector; frames are `[env, row, col, rgb]` from the top left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -42,6 +42,7 @@ from procscope.envs.engine import FRAME_SIZE, TRAINING_SEEDS, Engine, EngineOpti
 from procscope.envs.labels import Columns, Labeller, label_states
 from procscope.envs.last_frames import LastFrames
 from procscope.envs.level_supply import LevelSupply, Variants
+from procscope.envs.saved_games import Packed, pack, unpack
 from procscope.envs.state.batch import read_batch
 
 Frames = UInt8[np.ndarray, "env 64 64 3"]
@@ -211,7 +212,59 @@ class ProcgenVectorEnv(VectorEnv):
         """The engine's state of every game, as bytes (`MazeLevel.from_state`, `EngineState.parse`)."""
         return list(self._states) if self._states else self._engine.get_states()
 
+    def save_games(self) -> dict[str, np.ndarray]:
+        """All that the games' future depends on but the vector's own arguments, for `restore_games`.
+
+        Raises ValueError for a vector with labels, which would have to be saved too.
+        """
+        self._require_no_labels()
+        if self._is_fresh:
+            raise ValueError("the games have not begun: call reset() before save_games()")
+        states = pack(self._engine.get_states())
+        saved = {
+            "states": states.bytes,
+            "state_lengths": states.lengths,
+            "level_seeds": self._level_seeds.copy(),
+            "level_indices": self._level_indices.copy(),
+            "steps": self._steps.copy(),
+            "levels_dealt": np.array(self._supply.dealt),
+        }
+        if self._last_frames is not None:
+            saved |= {f"last_frames.{name}": values for name, values in self._last_frames.save().items()}
+        return saved
+
+    def restore_games(self, saved: Mapping[str, np.ndarray]) -> Frames:
+        """Go on as the vector would have that `save_games` was called on; gives the frames.
+
+        This vector must have been made with the same arguments; threads, `copy` and the seed may differ.
+        Raises ValueError for another number of games, or labels.
+        """
+        self._require_no_labels()
+        if len(saved["state_lengths"]) != self.num_envs:
+            raise ValueError(f"{len(saved['state_lengths'])} games were saved; this vector has {self.num_envs}")
+        if self._is_fresh:
+            self.reset()  # which also tells the supply how this vector draws
+        self._engine.set_states(unpack(Packed(saved["states"], saved["state_lengths"])))
+        self._level_seeds, self._level_indices, self._steps = (
+            saved[name].copy() for name in ("level_seeds", "level_indices", "steps")
+        )
+        self._supply.dealt = int(saved["levels_dealt"])
+        if self._last_frames is not None:
+            prefix = "last_frames."
+            self._last_frames.restore(
+                {
+                    name.removeprefix(prefix): values
+                    for name, values in saved.items()
+                    if name.startswith(prefix)
+                }
+            )
+        return self._frames()
+
     # -- Inside ---------------------------------------------------------------------------------------------
+
+    def _require_no_labels(self) -> None:
+        if self._labeller is not None:
+            raise ValueError("labels are not saved with the games: make the vector without labels=True")
 
     def _frames(self) -> Frames:
         return self._engine.frames.copy() if self._copy else self._engine.frames

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from procscope.agents.experts.shortest_path import ShortestPathExpert
+from procscope.agents.experts.grid import GridExpert
 from procscope.agents.impala import PolicyOutput
 from procscope.envs.engine import scratch_engine
 from procscope.envs.maze import MazeLevel
@@ -30,7 +30,7 @@ class FixedPolicy(nn.Module):
 
 
 class ShortestWay:
-    """Plays what `ShortestPathExpert` advises, having learned the frame of every cell on the way by heart."""
+    """Plays what `GridExpert` advises, having learned the frame of every cell on the way by heart."""
 
     def __init__(self, states: Sequence[bytes]) -> None:
         self.table: dict[bytes, int] = {}
@@ -38,7 +38,7 @@ class ShortestWay:
             level = MazeLevel.from_state(state)
             on_the_way = [level.with_mouse(*cell).to_state(state) for cell in level.shortest_path()[:-1]]
             pictures = scratch_engine("maze", level.mode).render(self._both_ways(on_the_way))
-            actions = ShortestPathExpert().advise(on_the_way).actions
+            actions = GridExpert().advise(on_the_way).actions
             for picture, action in zip(pictures, [*actions, *actions], strict=True):
                 self.table[picture.tobytes()] = int(action)
 

@@ -63,6 +63,9 @@ INTERRUPT = (
     SCRIPT
     + """
 if __name__ == "__main__":
+    import signal
+    # A shell starts what runs in its background deaf to Control-C, and so is every child of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print("started", flush=True)
     try:
         list(parallel_map(wait, range(4), workers=2, description="waiting"))

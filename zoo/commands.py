@@ -1,4 +1,4 @@
-"""Commands of the zoo: `zoo list`, `zoo show`, `zoo add`, `zoo check`."""
+"""Commands of the zoo: `zoo list`, `zoo show`, `zoo add`, `zoo check`, `zoo video`."""
 
 from pathlib import Path
 
@@ -72,3 +72,57 @@ def check(name: str, /, losses: int = 100) -> int:
     same, largest = losses_agree(training, first_losses(ImitationConfig(**training["config"]), losses))
     print(f"{name}: first {losses} losses {'identical' if same else f'differ by up to {largest:.3g}'}")
     return 0 if same else 1
+
+
+def video(
+    name: str,
+    /,
+    out: Path | None = None,
+    variant: tuple[str, ...] | None = None,
+    games: int = 4,
+    max_steps: int = 150,
+    seed: int = 0,
+    greedy: bool = False,
+) -> None:
+    """Write a GIF of under 500 kB in which a network plays levels that training never drew, side by side.
+
+    A green border: the goal was reached; a red one: it was not; a grey one: the video ended first. The levels are
+    the first that the seed draws.
+
+    Args:
+        name: name of a network, or a path to a checkpoint.
+        out: file to write; by default NAME.gif here.
+        variant: level variants; by default those it was trained on. `unedited` for the engine's own levels.
+        games: levels side by side.
+        max_steps: steps after which the video ends.
+        seed: of the levels and of the action noise.
+        greedy: the most probable action instead of a sampled one.
+    """
+    from procscope.workbench.atomic import write_bytes_atomically
+    from procscope.workbench.checkpoints import load_network
+    from procscope.zoo.video import gif_bytes, record_play
+
+    loaded = load_network(name)
+    environment = dict(loaded.header.environment)
+    game, mode = environment.pop("game", "maze"), environment.pop("mode", "easy")
+    play = record_play(
+        loaded.network,
+        game=game,
+        mode=mode,
+        variants=loaded.header.variant if variant is None else tuple(v for v in variant if v != "unedited"),
+        engine_options=environment,
+        games=games,
+        max_steps=max_steps,
+        seed=seed,
+        greedy=greedy,
+    )
+    content = gif_bytes(play)
+    path = Path(f"{Path(name).stem}.gif") if out is None else out
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes_atomically(path, content)
+    for level_seed, length, success, ended in zip(
+        play.level_seeds, play.lengths, play.success, play.ended, strict=True
+    ):
+        result = "goal reached" if success else "ended without the goal" if ended else "still playing"
+        print(f"level {level_seed}: {result} after {length} steps")
+    print(f"{path}: {len(content) / 1000:.0f} kB")

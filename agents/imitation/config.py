@@ -11,7 +11,7 @@ from procscope.envs.variants import resolve_variants
 MAX_SEED = 2146
 
 #: Games that there is a teacher for.
-TAUGHT = ("maze", "coinrun")
+TAUGHT = ("maze", "heist", "coinrun")
 
 #: Options of the engine that change what an agent sees.
 LOOKS = frozenset(

@@ -16,20 +16,16 @@ Axes: `route` routes of a round, `env` games that the network plays.
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 
-from procscope.agents.acting import policy_logits, sample_actions
 from procscope.agents.experts.engine_search import EngineSearch, Plan
 from procscope.agents.imitation.config import ImitationConfig
-from procscope.agents.imitation.routes import Routes, replay
+from procscope.agents.imitation.level_games import LevelGames, Play
+from procscope.agents.imitation.routes import NO_LABEL, Routes, Way
 from procscope.agents.imitation.samples import RoundSamples, Samples, concatenate, own_frames, round_seed
-from procscope.envs.engine import Engine, EngineOptions
-from procscope.envs.starting_states import starting_states
-from procscope.envs.variants import resolve_variants
 from procscope.workbench.parallel import parallel_map
 
 ROOTS_AT_ONCE = 64
@@ -53,22 +49,13 @@ Asked = tuple[list[int], list[np.ndarray], list[Plan]]
 """Level seeds, actions played before the expert was asked, and its plans."""
 
 
-class _Play(NamedTuple):
-    """What the network played in a level."""
-
-    level_seed: int
-    actions: Int64[np.ndarray, "step"]
-    won: bool
-
-
 class SearchSource:
     """Samples for games that are planned in the engine."""
 
     def __init__(self, config: ImitationConfig, workers: int = 1) -> None:
         self._config = config
         self._workers = workers
-        self._variants = resolve_variants(config.variant, config.game)
-        self._engine = self._make_engine(ROOTS_AT_ONCE)
+        self._games = LevelGames(config)
         self.routes = Routes.none()
 
     def samples(self, number: int, network: torch.nn.Module) -> RoundSamples:
@@ -83,7 +70,8 @@ class SearchSource:
         own = concatenate([])
         if own_frames(config, number):
             rng = np.random.default_rng((config.seed, number, _OWN))
-            plays = self._plays(network, seed, rng)
+            levels = rng.integers(*config.level_seeds, config.own_games).tolist()
+            plays = self._games.plays(network, levels, seed, rng, LONGEST_PLAY_STEPS)
             own = self._new(
                 own_frames(config, number), seed, lambda: self._asked(seed, *_own_roots(plays, rng))
             )
@@ -102,7 +90,7 @@ class SearchSource:
 
     def close(self) -> None:
         """Free the games."""
-        self._engine.close()
+        self._games.close()
 
     def _new(self, n: int, variant_seed: int, ask: Callable[[], Asked]) -> Samples:
         """`n` frames of new routes, which are remembered whole."""
@@ -113,17 +101,16 @@ class SearchSource:
             if in_vain == _GOES_IN_VAIN:
                 raise ValueError(
                     f"expected levels that can be solved; none of the last {in_vain * ROOTS_AT_ONCE} was: "
-                    f"variants {[variant.name for variant in self._variants]}"
+                    f"variants {list(self._config.variant)}"
                 )
             solved = [index for index, plan in enumerate(plans) if plan.solved]
             routes = Routes.of(
                 variant_seed,
                 [level_seeds[index] for index in solved],
-                [before[index] for index in solved],
-                [plans[index].actions for index in solved],
+                [_planned(before[index], plans[index].actions) for index in solved],
             )
             self.routes = self.routes.joined(routes)
-            parts.append(replay(routes, self._engine, self._states_of))
+            parts.append(self._games.draw(routes))
             found += len(parts[-1].actions)
         return Samples(*(column[:n] for column in concatenate(parts)))
 
@@ -131,7 +118,7 @@ class SearchSource:
         """`n` frames of remembered routes in random order, fewer if there are not so many."""
         order = rng.permutation(len(self.routes.lengths))
         enough = np.searchsorted(self.routes.labelled[order].cumsum(), n) + 1
-        samples = replay(self.routes.take(order[:enough]), self._engine, self._states_of)
+        samples = self._games.draw(self.routes.take(order[:enough]))
         return Samples(*(column[:n] for column in samples))
 
     def _fresh_and_disturbed(self, variant_seed: int, rng: np.random.Generator) -> Asked:
@@ -165,13 +152,13 @@ class SearchSource:
         self, variant_seed: int, level_seeds: list[int], before: Sequence[np.ndarray]
     ) -> list[bytes | None]:
         """Where the given actions lead from the start of each level; None where they end it."""
-        engine, reached = self._engine, []
+        engine, reached = self._games.engine, []
         for first in range(0, len(level_seeds), engine.num_envs):
             seeds, actions = (
                 level_seeds[first : first + engine.num_envs],
                 before[first : first + engine.num_envs],
             )
-            states: list[bytes | None] = list(self._starts(seeds, variant_seed))
+            states: list[bytes | None] = list(self._games.starts(seeds, variant_seed))
             engine.set_states([state for state in states if state is not None], range(len(seeds)))
             lengths = np.array([len(part) for part in actions])
             step_actions = np.full(engine.num_envs, _NOTHING, np.int32)
@@ -187,65 +174,15 @@ class SearchSource:
             reached += [state if alive[game] else None for game, state in enumerate(states)]
         return reached
 
-    def _plays(self, network: torch.nn.Module, variant_seed: int, rng: np.random.Generator) -> list[_Play]:
-        """What the network plays, with sampled actions, in `own_games` new levels."""
-        config = self._config
-        n = config.own_games
-        seeds = rng.integers(*config.level_seeds, n).tolist()
-        engine = self._make_engine(n)
-        engine.set_states(self._starts(seeds, variant_seed))
-        actions = np.full((LONGEST_PLAY_STEPS, n), _NOTHING, np.int32)
-        lengths, won = np.full(n, LONGEST_PLAY_STEPS), np.zeros(n, bool)
-        playing = np.ones(n, bool)
-        for step in range(LONGEST_PLAY_STEPS):
-            now = np.flatnonzero(playing)
-            if not len(now):
-                break
-            actions[step, now] = sample_actions(policy_logits(network, engine.frames[now]), rng)
-            engine.act(actions[step])
-            ended = playing & engine.first
-            lengths[ended], won[ended] = step + 1, engine.ended_complete[ended] > 0
-            playing &= ~ended
-        engine.close()
-        return [
-            _Play(seed, actions[: lengths[game], game].astype(np.int64), bool(won[game]))
-            for game, seed in enumerate(seeds)
-        ]
 
-    def _starts(self, level_seeds: Sequence[int], variant_seed: int) -> list[bytes]:
-        return starting_states(
-            self._config.game,
-            level_seeds,
-            variants=self._variants,
-            variant_seed=variant_seed,
-            engine=self._engine,
-        )
-
-    def _states_of(self, variant_seeds: np.ndarray, level_seeds: np.ndarray) -> list[bytes]:
-        """First states of levels of several variant seeds, in order."""
-        states: list[bytes] = [b""] * len(level_seeds)
-        for variant_seed in np.unique(variant_seeds):
-            chosen = np.flatnonzero(variant_seeds == variant_seed)
-            started = self._starts(level_seeds[chosen].tolist(), int(variant_seed))
-            for index, state in zip(chosen, started, strict=True):
-                states[index] = state
-        return states
-
-    def _make_engine(self, games: int) -> Engine:
-        config = self._config
-        return Engine(
-            EngineOptions(
-                config.game,
-                config.mode,
-                num_envs=games,
-                level_seeds=range(*config.level_seeds),
-                num_threads=config.threads,
-                **config.engine_options,
-            )
-        )
+def _planned(before: np.ndarray, plan: np.ndarray) -> Way:
+    """A way whose last part was planned."""
+    steps = len(before) + len(plan)
+    labels = np.concatenate([np.full(len(before), NO_LABEL), plan])
+    return Way(np.concatenate([before, plan]), labels, np.arange(steps, 0, -1))
 
 
-def _own_roots(plays: list[_Play], rng: np.random.Generator) -> tuple[list[int], list[np.ndarray]]:
+def _own_roots(plays: list[Play], rng: np.random.Generator) -> tuple[list[int], list[np.ndarray]]:
     """Where to ask the expert: a random step of `ROOTS_AT_ONCE` random plays, of failed ones one of the last 30."""
     seeds, before = [], []
     for index in rng.integers(len(plays), size=ROOTS_AT_ONCE):

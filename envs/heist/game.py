@@ -6,7 +6,7 @@ from procscope.envs.games import Game
 from procscope.envs.heist.bytes import GEM
 from procscope.envs.heist.labels import frame_columns, level_facts
 from procscope.envs.heist.level import HeistLevel
-from procscope.envs.heist.variants import VARIANTS, agent_anywhere
+from procscope.envs.heist.variants import VARIANTS, agent_anywhere, midway
 from procscope.envs.state.batch import read_batch
 from procscope.envs.state.layout import ENTITY_DTYPE
 from procscope.envs.state.offsets import EPISODE_DTYPE
@@ -40,7 +40,7 @@ GAME = Game(
     name="heist",
     level_type=HeistLevel,
     variants=VARIANTS,
-    placements={"anywhere": agent_anywhere},
+    placements={"anywhere": agent_anywhere, "midway": midway},
     level_facts=level_facts,
     frame_columns=frame_columns,
     without_ending=without_ending,

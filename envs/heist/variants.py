@@ -146,6 +146,28 @@ def agent_anywhere(level: HeistLevel, rng: np.random.Generator) -> HeistLevel:
     return level.with_agent(*cells[rng.integers(len(cells))], allow_unsolvable=True) if cells else level
 
 
+def midway(level: HeistLevel, rng: np.random.Generator) -> HeistLevel:
+    """Somewhere in the midst of play: a random number of the plan's legs done, the agent wherever it could be then.
+
+    Keys of those legs are held and their locks open; of the empty cells that the agent can get to without another key,
+    each is as likely. A level that cannot be solved stays as it is.
+    """
+    legs = level.plan().legs
+    if not legs:
+        return level
+    done = legs[: rng.integers(len(legs))]
+    for leg in done:
+        if leg.kind == "key" and leg.colour is not None:
+            level = level.with_key_held(leg.colour)
+        else:
+            level = level.with_open_lock(*leg.cell)
+    if done:
+        level = level.with_agent(*done[-1].cell)
+    reachable = level.reachable_cells()
+    cells = [cell for cell in level.empty_cells() if reachable[cell[1], cell[0]]]
+    return level.with_agent(*cells[rng.integers(len(cells))]) if cells else level
+
+
 VARIANTS: dict[str, LevelFunction] = {
     "keys": keys,
     "all-keys-held": all_keys_held,
@@ -155,6 +177,7 @@ VARIANTS: dict[str, LevelFunction] = {
     "gem-in-corner": gem_in_corner,
     "fixed-layout": fixed_layout,
     "agent-anywhere": agent_anywhere,
+    "midway": midway,
 }
 """By name."""
 
