@@ -106,7 +106,7 @@ def train_ppo(
     device: str = "auto",
     max_rounds: int | None = None,
     max_minutes: float = float("inf"),
-    commit_minutes: float = 5,
+    commit_minutes: float = 5.0,
 ) -> None:
     """Train a policy by reinforcement (PPO), from new weights or from a trained network's.
 
@@ -193,7 +193,7 @@ def train_dqn(
     processes: bool = False,
     max_rounds: int | None = None,
     max_minutes: float = float("inf"),
-    commit_minutes: float = 5,
+    commit_minutes: float = 5.0,
 ) -> None:
     """Train a small Q network (DQN) to play Ms. Pac-Man: the Atari game, or the toy in minutes.
 
@@ -255,12 +255,13 @@ def evaluate(
     max_steps: int = 500,
     device: str = "cpu",
     out: Path | None = None,
+    plot: Path | None = None,
 ) -> None:
     """Measure how often a policy reaches the goal, and where it fails.
 
-    Plays each level once, from its start, and prints success with Wilson's 95% interval, in all and by a
-    property of the levels: the maze's size, Heist's keys, the distance of CoinRun's coin. Game, mode and look are
-    those that the network was trained on.
+    Plays each level once, from its start, and prints success with Wilson's 95% interval, in all and by
+    properties of the levels: the maze's size and the cheese's place, Heist's keys and way, the distance of CoinRun's
+    coin. Game, mode and look are those that the network was trained on.
 
     Args:
         model: a model's name or a path to a checkpoint.
@@ -272,28 +273,27 @@ def evaluate(
         max_steps: steps after which an episode counts as failed; the engine ends a maze after 500.
         device: where the network runs.
         out: also write the numbers to this JSON file.
+        plot: also draw success by the levels' properties into this file, .png or .svg.
     """
-    from procscope.agents.evaluate import evaluate as play
+    from procscope.agents.evaluate import evaluate_model
     from procscope.agents.evaluation_text import as_data, as_text
+    from procscope.agents.success_plot import plot_success
     from procscope.workbench.atomic import write_json_atomically
     from procscope.workbench.checkpoints import load_network
+    from procscope.workbench.figures import make_figure_folder, write_figure
     from procscope.workbench.memory import keep_freed_memory
 
     keep_freed_memory()
-    if (
-        out is not None
-    ):  # before the levels are played, so that a place that cannot be written to costs nothing
+    # Before levels are played, so that a place that cannot be written to costs nothing.
+    if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
+    if plot is not None:
+        make_figure_folder(plot)
     loaded = load_network(model, device)
-    environment = dict(loaded.header.environment)
-    game, mode = environment.pop("game", "maze"), environment.pop("mode", "easy")
     found = {}
     for choice in ("sampled", "greedy") if actions == "both" else (actions,):
-        result = play(
-            loaded.network,
-            game=game,
-            mode=mode,
-            engine_options=environment,
+        found[choice] = evaluate_model(
+            loaded,
             variants=variant,
             episodes=episodes,
             level_seeds=range(first_level_seed, 2**31 - 1),
@@ -302,11 +302,83 @@ def evaluate(
             max_steps=max_steps,
             progress=choice,
         )
-        print(as_text(f"{model}, {' '.join(variant) or 'unedited levels'}, {choice} actions", result))
-        found[choice] = as_data(result)
+        title = f"{model}, {' '.join(variant) or 'unedited levels'}, {choice} actions"
+        print(as_text(title, found[choice]))
     if out is not None:
         about = {"model": model, "weights_hash": loaded.weights_hash, "variant": variant, "seed": seed}
-        write_json_atomically(out, about | {"first_level_seed": first_level_seed} | found)
+        data = {choice: as_data(result) for choice, result in found.items()}
+        write_json_atomically(out, about | {"first_level_seed": first_level_seed} | data)
+    if plot is not None:
+        game = loaded.header.environment.get("game", "maze")
+        write_figure(plot_success({f"{c} actions": result for c, result in found.items()}, game), plot)
+
+
+def compare(
+    first: str,
+    second: str,
+    /,
+    variant: tuple[str, ...] = (),
+    episodes: int = 1000,
+    greedy: bool = False,
+    seed: int = 0,
+    first_level_seed: int = 10**9,
+    max_steps: int = 500,
+    device: str = "cpu",
+    plot: Path | None = None,
+) -> None:
+    """Play two policies in the same levels with the same action noise, and say how they differ.
+
+    Prints both success rates, their difference with Newcombe's interval for pairs, the levels that one alone solved,
+    and McNemar's exact p-value. A level that both solve, or neither, says nothing of the difference.
+
+        procscope compare maze-easy-topright maze-easy-anywhere --variant cheese-outside-top-right
+
+    Args:
+        first: a model's name or a path to a checkpoint.
+        second: another of the same game and mode.
+        variant: level variants in the order applied; none for unedited levels.
+        episodes: levels, one episode each.
+        greedy: take the most probable action instead of a sampled one.
+        seed: of the variants' draws and the action noise.
+        first_level_seed: the levels are this one and those that follow; training never draws from 10^9 on.
+        max_steps: steps after which an episode counts as failed.
+        device: where the networks run.
+        plot: also draw both by the levels' properties into this file, .png or .svg.
+    """
+    from procscope.agents.compare import compare as compare_evaluations
+    from procscope.agents.evaluate import evaluate_model
+    from procscope.agents.evaluation_text import comparison_text
+    from procscope.agents.success_plot import plot_success
+    from procscope.workbench.checkpoints import load_network
+    from procscope.workbench.figures import make_figure_folder, write_figure
+    from procscope.workbench.memory import keep_freed_memory
+
+    keep_freed_memory()
+    if plot is not None:
+        make_figure_folder(plot)
+    models = [load_network(name, device) for name in (first, second)]
+    one, other = (dict(model.header.environment) for model in models)
+    if one != other:
+        raise ValueError(
+            f"expected two models of one game, mode and look; {first} has {one}, {second} {other}"
+        )
+    found = [
+        evaluate_model(
+            model,
+            variants=variant,
+            episodes=episodes,
+            level_seeds=range(first_level_seed, 2**31 - 1),
+            seed=seed,
+            greedy=greedy,
+            max_steps=max_steps,
+            progress=name,
+        )
+        for name, model in zip((first, second), models, strict=True)
+    ]
+    print(comparison_text(first, second, compare_evaluations(*found)))
+    if plot is not None:
+        names = (first, second) if first != second else (first, f"{second} again")
+        write_figure(plot_success(dict(zip(names, found, strict=True)), one.get("game", "maze")), plot)
 
 
 def import_model(

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from procscope.agents.episodes import Episodes, play_episodes, policy
+from procscope.agents.experts.advice import GOAL_REWARD
 from procscope.agents.outcomes import OUTCOMES, GameOutcomes
 from procscope.envs.engine import ALL_SEEDS, TEST_SEEDS, Engine, EngineOptions
 from procscope.envs.games import game as game_of
@@ -24,13 +25,17 @@ from procscope.envs.labels import label_states
 from procscope.envs.level_supply import Variants
 from procscope.envs.starting_states import starting_states
 from procscope.envs.state.batch import StateBatch, read_batch
+from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.statistics import Interval, wilson
 
 
 class GroupSuccess(NamedTuple):
-    """Success on the levels of one value of the game's property."""
+    """Success on the levels of one group."""
 
-    value: int
+    name: str
+    """The group's values of the property, such as `5` or `10-19`."""
+    least: int
+    """The least of them."""
     success: Interval
 
 
@@ -40,10 +45,10 @@ class Evaluation:
 
     success: Interval
     """Share of episodes that reached the goal, with its Wilson interval."""
-    property: str
-    """What levels of the game are told apart by, such as the maze's size (see `outcomes.py`)."""
-    by_property: tuple[GroupSuccess, ...]
-    """Success for each value of it."""
+    mean_return: float
+    """Sum of an episode's rewards: 10 for the goal, which is all that these games pay."""
+    by: dict[str, tuple[GroupSuccess, ...]]
+    """Success by what levels of the game are told apart by, such as the maze's size (see `outcomes.py`)."""
     mean_steps: float | None
     """Steps of the episodes that reached the goal; None where none did."""
     mean_detour: float | None
@@ -51,8 +56,8 @@ class Evaluation:
     ends: dict[str, int]
     """Where the episodes that did not reach the goal were when they ended, by name (see `outcomes.py`)."""
     episodes: Episodes
-    groups: Int64[np.ndarray, "episode"]
-    """The property of each episode's level."""
+    groups: dict[str, Int64[np.ndarray, "episode"]]
+    """By property, the least value of the group that each episode's level is in."""
 
 
 def evaluate(
@@ -98,10 +103,18 @@ def evaluate(
     return _summary(outcomes, played, labels, read_batch(states))
 
 
+def evaluate_model(model: LoadedModel, **options: Any) -> Evaluation:
+    """Evaluate a checkpoint in the game, mode and look that it was trained in; `options` are those of `evaluate`."""
+    environment = dict(model.header.environment)
+    game, mode = environment.pop("game", "maze"), environment.pop("mode", "easy")
+    return evaluate(model.network, game=game, mode=mode, engine_options=environment, **options)
+
+
 def _summary(
     outcomes: GameOutcomes, played: Episodes, labels: dict[str, np.ndarray], first: StateBatch
 ) -> Evaluation:
-    won, groups = played.success, outcomes.groups(labels).astype(np.int64)
+    won = played.success
+    groups = {of_level.name: of_level.groups(labels) for of_level in outcomes.properties}
     shortest = labels["distance_to_goal_cells"]
     walked = won & (shortest > 0)
     has_detour = first.game == "maze" and walked.any()
@@ -111,14 +124,21 @@ def _summary(
         left = left & ~flags
     return Evaluation(
         success=wilson(int(won.sum()), len(won)),
-        property=outcomes.property,
-        by_property=tuple(
-            GroupSuccess(int(value), wilson(int(won[groups == value].sum()), int((groups == value).sum())))
-            for value in np.unique(groups)
-        ),
+        mean_return=GOAL_REWARD * float(won.mean()),
+        by={
+            of_level.name: tuple(
+                GroupSuccess(of_level.group_name(least), least, _share(won[groups[of_level.name] == least]))
+                for least in np.unique(groups[of_level.name]).tolist()
+            )
+            for of_level in outcomes.properties
+        },
         mean_steps=float(played.steps[won].mean()) if won.any() else None,
         mean_detour=float((played.steps[walked] / shortest[walked]).mean() - 1) if has_detour else None,
         ends=ends | {"elsewhere": int(left.sum())},
         episodes=played,
         groups=groups,
     )
+
+
+def _share(won: Bool[np.ndarray, "episode"]) -> Interval:
+    return wilson(int(won.sum()), len(won))

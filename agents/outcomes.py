@@ -2,10 +2,11 @@
 
 When: in `evaluate.py`. To evaluate another game, add its entry to `OUTCOMES`.
 
-    maze      by size of the maze; failures end in the corner (on its top-right cell or next to it), stuck, or elsewhere
-    heist     by number of keys; stuck or elsewhere
-    coinrun   by distance of the coin in tens of cells; dead, at the level's end (where the coin of an unedited level
-              is), stuck, or elsewhere
+    maze      by size of the maze, and by how far the cheese lies from the top-right corner; failures end in the corner
+              (on its top-right cell or next to it), stuck, or elsewhere
+    heist     by number of keys, and by cells of the way to the gem; stuck or elsewhere
+    coinrun   by columns to the coin; dead, at the level's end (where the coin of an unedited level is), stuck, or
+              elsewhere
 
 *Stuck* is moving between at most four cells for the last 32 steps. Each failed episode is counted once, by the first
 that fits.
@@ -32,13 +33,35 @@ NEAR_CELLS = 1
 _COINRUN_WALLS = (15, 16)
 
 
+class Property(NamedTuple):
+    """Something that levels are told apart by."""
+
+    name: str
+    """In a word or two."""
+    unit: str
+    """What it counts."""
+    width: int
+    """Values are put together so many at a time."""
+    of: Callable[[Columns], Int[np.ndarray, "episode"]]
+    """Its value in each level, from the labels of the first state; negative where it has none."""
+
+    def groups(self, labels: Columns) -> Int[np.ndarray, "episode"]:
+        """The least value of each level's group."""
+        values = self.of(labels).astype(np.int64)
+        return np.where(values < 0, -1, values // self.width * self.width)
+
+    def group_name(self, least: int) -> str:
+        """Such as `5`, or `10-19`; `none` where there is no goal to measure from."""
+        if least < 0:
+            return "none"
+        return str(least) if self.width == 1 else f"{least}-{least + self.width - 1}"
+
+
 class GameOutcomes(NamedTuple):
     """What matters in one game."""
 
-    property: str
-    """What levels are told apart by, as a word."""
-    groups: Callable[[Columns], Int[np.ndarray, "episode"]]
-    """That property of each level, from the labels of its first state."""
+    properties: tuple[Property, ...]
+    """The one that matters most first."""
     ends: Callable[[Episodes, Columns, StateBatch], dict[str, Flags]]
     """Ways to fail, by name, in the order in which they count; what is left is `elsewhere`."""
 
@@ -64,11 +87,34 @@ def _coinrun_ends(played: Episodes, labels: Columns, first: StateBatch) -> dict[
     }
 
 
+def _cells_from_corner(labels: Columns) -> Int[np.ndarray, "episode"]:
+    last = labels["maze_size"] - 1
+    away = np.hypot(last - labels["goal_x"], last - labels["goal_y"]).astype(np.int64)
+    return np.where(labels["goal_x"] < 0, -1, away)
+
+
+def _columns_to_coin(labels: Columns) -> Int[np.ndarray, "episode"]:
+    return np.where(labels["goal_x"] < 0, -1, np.abs(labels["goal_x"] - labels["agent_x"]))
+
+
 OUTCOMES: dict[str, GameOutcomes] = {
-    "maze": GameOutcomes("size", lambda labels: labels["maze_size"], _maze_ends),
-    "heist": GameOutcomes("keys", lambda labels: labels["n_keys_left"] + labels["n_keys_held"], _heist_ends),
+    "maze": GameOutcomes(
+        (
+            Property("size", "cells", 1, lambda labels: labels["maze_size"]),
+            Property("cheese to corner", "cells", 2, _cells_from_corner),
+        ),
+        _maze_ends,
+    ),
+    "heist": GameOutcomes(
+        (
+            Property("keys", "keys", 1, lambda labels: labels["n_keys_left"] + labels["n_keys_held"]),
+            Property("way", "cells", 20, lambda labels: labels["distance_to_goal_cells"]),
+        ),
+        _heist_ends,
+    ),
     "coinrun": GameOutcomes(
-        "distance", lambda labels: (labels["goal_x"] - labels["agent_x"]) // 10 * 10, _coinrun_ends
+        (Property("distance", "columns", 10, _columns_to_coin),),
+        _coinrun_ends,
     ),
 }
 """By game."""

@@ -23,7 +23,8 @@ from procscope.workbench.event_files import Scalar, write_events
 
 STATE_FILE = "trainer.safetensors"
 
-Row = TypeVar("Row", bound=NamedTuple)
+Row = TypeVar("Row", bound=tuple)
+"""A named tuple."""
 
 
 class RunState(NamedTuple):
@@ -93,8 +94,7 @@ def table_of(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
 
 def rows_from(kind: type[Row], table: Tensor) -> list[Row]:
     """The rows of a curve that was stored as a table of numbers; fields that are whole numbers become so again."""
-    hints = get_type_hints(kind)
-    kinds = [hints[name] for name in kind._fields]
+    kinds = get_type_hints(kind).values()
     return [kind(*(to(value) for to, value in zip(kinds, row, strict=True))) for row in table.tolist()]
 
 
@@ -113,9 +113,7 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Te
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = tensor
-    optimiser.load_state_dict(
-        {"state": state, "param_groups": optimiser.state_dict()["param_groups"]}
-    )
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     for parameter, entries in optimiser.state.items():
         for name, tensor in entries.items():
             if tensor.shape == parameter.shape:
@@ -123,11 +121,11 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Te
                 entries[name] = torch.empty_like(parameter).copy_(tensor)
 
 
-def write_curve(directory: Path, rows: Sequence[NamedTuple], started: float) -> None:
+def write_curve(directory: Path, rows: Sequence[Any], started: float) -> None:
     """Write `curve.csv`, a line a row, and the same numbers for TensorBoard.
 
     Args:
-        rows: of one type, with the fields `frames` and `seconds`, the time that the row's round took.
+        rows: named tuples of one type, with the fields `frames` and `seconds`, the time that the row's round took.
         started: when the run began, in seconds since 1970.
     """
     text = io.StringIO()
@@ -140,6 +138,8 @@ def write_curve(directory: Path, rows: Sequence[NamedTuple], started: float) -> 
         numbers = row._asdict()
         frames, passed = int(numbers.pop("frames")), passed + numbers["seconds"]
         scalars += [
-            Scalar(f"train/{name}", frames, value, passed) for name, value in numbers.items() if value == value
+            Scalar(f"train/{name}", frames, value, passed)
+            for name, value in numbers.items()
+            if value == value
         ]
     write_events(directory, scalars)

@@ -7,9 +7,7 @@ from procscope.workbench.checkpoints import load_network
 from procscope.workbench.plugins import load
 
 
-def starting_network(
-    architecture: str, options: dict, seed: int, start_from: str | None = None
-) -> nn.Module:
+def starting_network(architecture: str, options: dict, seed: int, start_from: str | None = None) -> nn.Module:
     """A network of the architecture, in channels_last memory; the global random state is left as it was.
 
     Args:

@@ -63,7 +63,7 @@ def test_left_arrives_where_the_cheese_is_on_the_left():
     assert found.success == wilson(2, 2)
     assert (found.mean_steps, found.mean_detour) == (2.0, 0.0)
     assert found.ends == {"in the corner": 0, "stuck": 0, "elsewhere": 0}
-    assert [(row.value, row.success.n) for row in found.by_property] == [(3, 2)]
+    assert [(row.name, row.least, row.success.n) for row in found.by["size"]] == [("3", 3, 2)]
 
 
 def test_the_numbers_are_those_of_the_episodes():
@@ -74,8 +74,9 @@ def test_the_numbers_are_those_of_the_episodes():
     assert 3 < won.sum() < 37
     assert found.success == wilson(int(won.sum()), 40)
     sizes = np.array([MazeLevel.from_state(state).size for state in states])
-    np.testing.assert_array_equal(found.groups, sizes)
-    assert {row.value: row.success for row in found.by_property} == {
+    np.testing.assert_array_equal(found.groups["size"], sizes)
+    assert found.mean_return == 10 * won.mean()
+    assert {row.least: row.success for row in found.by["size"]} == {
         size: wilson(int(won[sizes == size].sum()), int((sizes == size).sum()))
         for size in set(sizes.tolist())
     }
@@ -171,7 +172,7 @@ def test_coinrun_failures_are_told_apart():
     """Running right for 60 steps: it dies, sticks at a wall or, without a coin, may stand at the end."""
     found = evaluate(FixedPolicy(RIGHT), game="coinrun", variants=["no-coin"], episodes=12, max_steps=60)
     assert found.success == wilson(0, 12)
-    assert found.property == "distance"
+    assert [(group.name, group.success.n) for group in found.by["distance"]] == [("none", 12)]
     assert list(found.ends) == ["dead", "at the end", "stuck", "elsewhere"]
     assert sum(found.ends.values()) == 12
     died = (found.episodes.last_cell < 0).all(axis=1)

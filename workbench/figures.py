@@ -17,12 +17,15 @@ machine.
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from procscope.workbench.atomic import write_bytes_atomically
 
 COLOURS = {
     "blue": "#0072B2",
@@ -114,3 +117,19 @@ def rendered(figure: Figure) -> Picture:
         figure.savefig(png, format="png", metadata={"Software": None})
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     return Picture(png.getvalue(), svg.getvalue())
+
+
+def make_figure_folder(path: Path) -> None:
+    """The folder that a figure will be written to, made before the work that it shows begins.
+
+    Raises ValueError for a file that does not end in .png or .svg.
+    """
+    if path.suffix not in (".png", ".svg"):
+        raise ValueError(f"expected a picture file that ends in .png or .svg; given: {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure to a file. Raises ValueError for one that does not end in .png or .svg."""
+    make_figure_folder(path)
+    write_bytes_atomically(path, rendered(figure)._asdict()[path.suffix[1:]])

@@ -156,11 +156,11 @@ _RAW_ACTIONS = {
 
 def _by_property(sampled: list[Trial], game: str) -> str:
     """Success by the property of levels: of the maze the largest alone, in other games all groups."""
-    name = sampled[0].evaluation.property
+    name = next(iter(sampled[0].evaluation.by))
     rows = [
-        f"| {' '.join(trial.variant) or 'unedited'} | {group.value} | {_percent(group.success)} |"
+        f"| {' '.join(trial.variant) or 'unedited'} | {group.name} | {_percent(group.success)} |"
         for trial in sampled
-        for group in trial.evaluation.by_property[-1 if game == "maze" else 0 :]
+        for group in trial.evaluation.by[name][-1 if game == "maze" else 0 :]
     ]
     title = "Sampled actions, largest mazes only:" if game == "maze" else f"Sampled actions, by {name}:"
     return "\n".join([title, "", f"| levels | {name} | success |", "|---|---|---|", *rows])

@@ -10,7 +10,7 @@ Hook points (B is the batch):
     fc1_pre    fc1       B width
     q_values             B 5         one per move (`procscope.envs.actions.Move`); the output's `logits`
 
-The output's `value` is the largest action value. Channels (16, 32) and width 128 have 108,389 parameters.
+The output's `value` is the largest action value. Channels (16, 32) and width 128 have 108,261 parameters.
 """
 
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ def train_dqn(
     device: str = "cpu",
     max_minutes: float = float("inf"),
     max_rounds: int | None = None,
-    commit_minutes: float = 5,
+    commit_minutes: float = 5.0,
     processes: bool = False,
 ) -> Path:
     """Train, or go on training, in `directory`; returns the path of `network.safetensors`.

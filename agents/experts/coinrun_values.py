@@ -9,7 +9,7 @@ alike, and keep away from edges that a slip would push it over.
 
 How: the states that can be reached are collected by breadth-first search with the model of `envs/coinrun/dynamics.py`,
 one for each small box of (x, y, vx, vy); their values are those of value iteration (Bellman 1957), with the goal worth
-1, each step `discount`, and in `slip` of the steps a random action instead of the chosen one. What is asked later is
+1, each step `discount`, in `slip` of the steps a random jump key and in a few a random action. What is asked later is
 worth the mean of the boxes around it, looked up one step ahead.
 
 Left out are states that the search comes to more than `slack` steps after the first in their column (long waits and
@@ -20,6 +20,9 @@ Cost: 0.1 s a level on one core, 10,000 states; asking, 25 us a state in batches
 Axes: `agent` agents asked about; `action` the six of `ACTIONS`.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +36,10 @@ ACTIONS = np.array([RIGHT, NOTHING, LEFT, RIGHT_UP, UP, LEFT_UP])
 """Raw actions that differ, in the order of preference among equals. Up counts on the ground alone."""
 
 SLIP = 0.2
+"""Chance per step that the jump key is pressed or not by chance. Were the keys of the way to go to slip as often, the
+agent would jump all the time: in the air its speed is safe."""
+ANY_SLIP = 0.05
+"""Chance per step of a random action."""
 DISCOUNT = 0.99
 SLACK = 20
 """Steps."""
@@ -43,6 +50,10 @@ _X, _Y, _VX, _VY = 6, 4, 16, 5
 """Boxes per cell, and per cell a step. Heights and upward speeds are few: those of jumps and falls from whole cells."""
 _SWEEPS = 30
 _HOPELESS = 0.01
+
+_XS, _VXS, _YS, _VYS = 1024, 64, 1024, 32
+_LEVEL = _XS * _VXS * _YS * _VYS
+"""Boxes that a level may have."""
 
 _DEAD, _WON, _CLOSED = -1, -2, -3
 """In place of a following state; the last is of states that are not followed further."""
@@ -58,16 +69,46 @@ class Opinion(NamedTuple):
     stakes: Float64[np.ndarray, "agent"]
     """What the worst action would lose, as a share of the value."""
     known: Bool[np.ndarray, "agent"]
-    """Whether there is anything to say: its state is near those collected, and there is hope."""
+    """Its state is near those collected; the rest means little where it is not."""
+    hopeful: Bool[np.ndarray, "agent"]
+    """The value is not next to nothing, as it is for an agent that falls into a pit."""
 
 
+@dataclass(frozen=True)
 class StateValues:
     """Values of the states of some levels. Made by `solve`."""
 
-    def __init__(self, world: World, boxes: np.ndarray, values: np.ndarray, tolerance: float) -> None:
-        self.world = world
-        self._boxes, self._values = boxes, values
-        self._tolerance = tolerance
+    world: World
+    boxes: Int64[np.ndarray, "box"]
+    """Numbers of the boxes, in order; those of a level follow each other."""
+    values: Float64[np.ndarray, "box"]
+    tolerance: float
+
+    @classmethod
+    def joined(cls, parts: Sequence["StateValues"]) -> "StateValues":
+        """Those of one level each, made with one tolerance, as those of several, numbered in order."""
+        first = parts[0].world
+        return cls(
+            World(np.concatenate([part.world.cells for part in parts]), first.width, first.size),
+            np.concatenate([part.boxes + level * _LEVEL for level, part in enumerate(parts)]),
+            np.concatenate([part.values for part in parts]),
+            parts[0].tolerance,
+        )
+
+    def split(self) -> list["StateValues"]:
+        """Those of each level, in order."""
+        levels = len(self.world.cells) // self.world.size
+        bounds = np.searchsorted(self.boxes, np.arange(levels + 1) * _LEVEL)
+        cells = self.world.cells.reshape(levels, self.world.size)
+        return [
+            StateValues(
+                World(cells[level], self.world.width, self.world.size),
+                self.boxes[low:high] - level * _LEVEL,
+                self.values[low:high],
+                self.tolerance,
+            )
+            for level, (low, high) in enumerate(pairwise(bounds.tolist()))
+        ]
 
     def advise(self, agents: Agents) -> Opinion:
         """The best action of each agent, one step ahead from exactly where it is.
@@ -89,9 +130,9 @@ class StateValues:
         sure[who[~(found | ends.won | ends.died)]] = False
         worth[~on_ground, 3:] = worth[~on_ground, :3]
         best = worth.max(axis=1)
-        chosen = (worth >= (1 - self._tolerance) * best[:, None]).argmax(axis=1)
+        chosen = (worth >= (1 - self.tolerance) * best[:, None]).argmax(axis=1)
         stakes = 1 - worth.min(axis=1) / np.maximum(best, _HOPELESS)
-        return Opinion(ACTIONS[chosen], best, stakes, sure & (best > _HOPELESS))
+        return Opinion(ACTIONS[chosen], best, stakes, sure, best > _HOPELESS)
 
     def _read(self, agents: Agents) -> tuple[Float64[np.ndarray, "agent"], Bool[np.ndarray, "agent"]]:
         """Mean value of the boxes around each agent, by nearness; whether there is any.
@@ -116,10 +157,10 @@ class StateValues:
         for right in range(1 - reach, reach + 1):
             for fast in range(1 - reach, reach + 1):
                 box = _box(rest, left + right, slow + fast)
-                at = np.minimum(np.searchsorted(self._boxes, box), len(self._boxes) - 1)
+                at = np.minimum(np.searchsorted(self.boxes, box), len(self.boxes) - 1)
                 weight = (reach - np.abs(left + right - x)) * (reach - np.abs(slow + fast - vx)) + 1e-6
-                weight *= self._boxes[at] == box
-                total += weight * self._values[at]
+                weight *= self.boxes[at] == box
+                total += weight * self.values[at]
                 weights += weight
         return total / np.maximum(weights, 1e-9), weights > 0
 
@@ -201,7 +242,11 @@ def _valued(layers: list[np.ndarray], slip: float, discount: float) -> np.ndarra
         for layer, end in zip(reversed(layers), reversed(ends), strict=True):
             worth = values[layer]
             mean = worth.mean(axis=0)
-            values[end - layer.shape[1] : end] = discount * (mean * slip + worth.max(axis=0) * (1 - slip))
+            run, jump = worth[:3], worth[3:]
+            best = np.maximum(run, jump)
+            best += slip / 2 * (np.minimum(run, jump) - best)
+            worth = best.max(axis=0) * (1 - ANY_SLIP) + worth.mean(axis=0) * ANY_SLIP
+            values[end - layer.shape[1] : end] = discount * worth
     return values[:-3]
 
 
@@ -215,8 +260,8 @@ def _box_rest(world: World, agents: Agents) -> Int64[np.ndarray, "agent"]:
     """What a box's number has of all but the place and speed sideways."""
     vy = np.floor(agents.vy * _VY + 0.25).astype(np.int64) + 8
     vy = np.where(supported(world, agents), 31, vy)
-    return (agents.level * 1024 + np.floor(agents.y * _Y).astype(np.int64) + 16) * 32 + vy
+    return (agents.level * _YS + np.floor(agents.y * _Y).astype(np.int64) + 16) * _VYS + vy
 
 
 def _box(rest: np.ndarray, x: np.ndarray, vx: np.ndarray) -> np.ndarray:
-    return (rest * 1024 + x + 16) * 64 + vx + 32
+    return (rest * _XS + x + 16) * _VXS + vx + 32

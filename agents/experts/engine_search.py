@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int64, UInt8
 
 from procscope.agents.experts.advice import Advice, expert_values
 from procscope.envs.actions import N_ACTIONS
@@ -234,6 +234,29 @@ class EngineSearch:
                     plans[search.place] = plan
             active = [search for search in active if plans[search.place] is None]
         return [plan for plan in plans if plan is not None]
+
+    def courses(
+        self, states: Sequence[bytes], plans: Sequence[Plan]
+    ) -> list[Float32[np.ndarray, "step xyvv"]]:
+        """Place and velocity (x, y, vx, vy) of the agent before each action of the plans, played from the states."""
+        found: list[np.ndarray] = []
+        engine = self._engine
+        for first in range(0, len(states), engine.num_envs):
+            part = plans[first : first + engine.num_envs]
+            engine.set_states(states[first : first + engine.num_envs], range(len(part)))
+            lengths = np.array([len(plan.actions) for plan in part])
+            courses = [np.empty((length, 4), np.float32) for length in lengths]
+            actions = np.full(engine.num_envs, NOTHING, np.int32)
+            for step in range(int(lengths.max(initial=0))):
+                now = np.flatnonzero(step < lengths)
+                batch = read_batch(engine.get_states(now.tolist()))
+                motions = np.column_stack([batch.agent_xy, batch.agent_velocity])
+                for game, motion in zip(now, motions, strict=True):
+                    courses[game][step] = motion
+                    actions[game] = part[game].actions[step]
+                engine.act(actions)
+            found += courses
+        return found
 
     def close(self) -> None:
         """Free the games."""

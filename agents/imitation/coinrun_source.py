@@ -162,7 +162,7 @@ def _labelled(task: _Task) -> list[Way]:
         way = _followed(world, agents, slipping, np.full(len(agents.x), LONGEST_PLAY_STEPS))
     opinion = values.advise(way.visited)
     chance = np.clip(opinion.stakes / HIGH_STAKE, LEAST_SHARE, 1)
-    is_sample = opinion.known & (rng.random(len(chance)) < chance)
+    is_sample = opinion.known & opinion.hopeful & (rng.random(len(chance)) < chance)
     labels = np.where(is_sample, opinion.actions, NO_LABEL)
     steps = 1 + np.round(np.log(np.clip(opinion.values, 1e-9, 1)) / np.log(DISCOUNT)).astype(np.int64)
     return [

@@ -31,7 +31,7 @@ def train_ppo(
     device: str = "cpu",
     max_minutes: float = float("inf"),
     max_rounds: int | None = None,
-    commit_minutes: float = 5,
+    commit_minutes: float = 5.0,
 ) -> Path:
     """Train, or go on training, in `directory`; returns the path of `network.safetensors`.
 
