@@ -53,11 +53,16 @@ class Evaluation:
     """Steps of the episodes that reached the goal; None where none did."""
     mean_detour: float | None
     """Steps of those beyond the shortest path, as a share of it; None in games that do not move by whole cells."""
-    ends: dict[str, int]
-    """Where the episodes that did not reach the goal were when they ended, by name (see `outcomes.py`)."""
+    failed: dict[str, Bool[np.ndarray, "episode"]]
+    """The episodes that did not reach the goal, by where they ended (see `outcomes.py`)."""
     episodes: Episodes
     groups: dict[str, Int64[np.ndarray, "episode"]]
     """By property, the least value of the group that each episode's level is in."""
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """How many episodes failed where, by name."""
+        return {name: int(flags.sum()) for name, flags in self.failed.items()}
 
 
 def evaluate(
@@ -118,9 +123,9 @@ def _summary(
     shortest = labels["distance_to_goal_cells"]
     walked = won & (shortest > 0)
     has_detour = first.game == "maze" and walked.any()
-    left, ends = ~won, {}
+    left, failed = ~won, {}
     for name, flags in outcomes.ends(played, labels, first).items():
-        ends[name] = int((flags & left).sum())
+        failed[name] = flags & left
         left = left & ~flags
     return Evaluation(
         success=wilson(int(won.sum()), len(won)),
@@ -134,7 +139,7 @@ def _summary(
         },
         mean_steps=float(played.steps[won].mean()) if won.any() else None,
         mean_detour=float((played.steps[walked] / shortest[walked]).mean() - 1) if has_detour else None,
-        ends=ends | {"elsewhere": int(left.sum())},
+        failed=failed | {"elsewhere": left},
         episodes=played,
         groups=groups,
     )

@@ -7,7 +7,7 @@ from fixed_policy import FixedPolicy
 from procscope.agents.experts.engine_search import Plan
 from procscope.agents.imitation import search_source
 from procscope.agents.imitation.config import ImitationConfig
-from procscope.agents.imitation.routes import Routes, replay
+from procscope.agents.imitation.routes import NO_LABEL, Routes
 from procscope.agents.imitation.search_source import SearchSource
 from procscope.envs.engine import Engine, EngineOptions
 
@@ -59,7 +59,7 @@ def test_a_round_has_as_many_samples_as_asked_for(rounds):
 
 def test_every_route_ends_at_the_coin_with_its_last_action(rounds):
     source, _, (_, routes) = rounds
-    starts = source._states_of(routes.variant_seeds, routes.level_seeds)
+    starts = source._games.states_of(routes.variant_seeds, routes.level_seeds)
     engine = Engine(EngineOptions("coinrun", num_threads=1, paint_vel_info=True))
     ends = routes.lengths.cumsum()
     for route in range(0, len(starts), 3):
@@ -79,11 +79,11 @@ def test_a_replayed_frame_is_the_one_that_play_shows(rounds):
     assert len(samples.actions) == chosen.labelled.sum()
     engine = Engine(EngineOptions("coinrun", num_threads=1, paint_vel_info=True))
     at, begin = 0, 0
-    for route, state in enumerate(source._states_of(chosen.variant_seeds, chosen.level_seeds)):
+    for route, state in enumerate(source._games.states_of(chosen.variant_seeds, chosen.level_seeds)):
         engine.set_states([state])
         for step in range(chosen.lengths[route]):
             action = int(chosen.actions[begin + step])
-            if step >= chosen.asked[route]:
+            if chosen.labels[begin + step] != NO_LABEL:
                 assert np.array_equal(samples.frames[at], engine.frames[0])
                 assert samples.actions[at] == action
                 assert samples.steps_to_goal[at] == chosen.lengths[route] - step
@@ -97,9 +97,9 @@ def test_a_replayed_frame_is_the_one_that_play_shows(rounds):
 def test_own_routes_begin_with_what_the_network_plays(rounds):
     _, (_, before), (_, routes) = rounds
     own = routes.take(np.arange(len(before.lengths), len(routes.lengths)))
-    own = own.take(np.flatnonzero(own.asked > 0))
+    asked = own.lengths - own.labelled
     begins = own.lengths.cumsum() - own.lengths
-    played = [own.actions[b : b + n] for b, n in zip(begins, own.asked, strict=True)]
+    played = [own.actions[b : b + n] for b, n in zip(begins, asked, strict=True) if n]
     assert sum((actions == RIGHT).all() for actions in played) > len(played) / 4, "the others were disturbed"
 
 

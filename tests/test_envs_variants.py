@@ -66,8 +66,22 @@ def test_half_of_the_levels_become_as_large_as_the_world(level, seed):
     assert (changed.level_seed, changed.background) == (level.level_seed, level.background)
 
 
+@settings(max_examples=40, deadline=None)
+@given(level=maze_levels(), seed=st.integers(0, 2**32))
+def test_mazes_that_are_too_large_become_small_ones(level, seed):
+    (variant,) = resolve_variants("size-up-to:6")
+    changed = variant(level, np.random.default_rng(seed))
+    if level.size <= 6:
+        assert changed == level
+        return
+    assert changed.size in (3, 5)
+    assert changed.holds_invariants()
+    assert (changed.mouse, changed.cheese) == ((0, 0), changed.corner)
+    assert (changed.level_seed, changed.mode) == (level.level_seed, level.mode)
+
+
 def test_every_variant_of_the_maze_is_tried_above():
-    assert {name.split(":")[0] for name in ALLOWED} | {"half-full-size"} == set(VARIANTS)
+    assert {name.split(":")[0] for name in ALLOWED} | {"half-full-size", "size-up-to"} == set(VARIANTS)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from procscope.activations.hooks import HookedNetwork, HookPoint
-from procscope.agents.networks.initial_weights import SMALL_HEAD, initialise_he, scale_weights
+from procscope.agents.networks.initial_weights import SMALL_HEAD, initialise_zero_sum, scale_weights
 from procscope.agents.networks.l2_pool import l2_pool
 from procscope.agents.networks.outputs import PolicyOutput
 from procscope.envs.actions import N_ACTIONS
@@ -64,9 +64,7 @@ class InterpretableCnn(HookedNetwork):
         self.conv4a, self.relu4a, self.pool4 = (HookPoint() for _ in range(3))
         self.fc1_pre, self.fc1, self.fc2_pre, self.fc2 = (HookPoint() for _ in range(4))
         self.logits, self.value = HookPoint(), HookPoint()
-        initialise_he(self)
-        # A norm of four like values is twice their size: what reads a pool starts at half the weight.
-        scale_weights(0.5, self.weights_conv2a, self.weights_conv3a, self.weights_conv4a, self.weights_fc1)
+        initialise_zero_sum(self)
         scale_weights(SMALL_HEAD, self.policy_head, self.value_head)
         self.setup()
 

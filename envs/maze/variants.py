@@ -28,6 +28,9 @@ REGION_CELLS = 5
 Region = Annotated[int, range(1, 32)]
 """Side of a square region in a corner, in cells; a maze that is smaller is all region."""
 
+LargestSize = Annotated[int, range(3, 32)]
+"""Largest side of a maze, in cells."""
+
 
 def cheese_top_right(level: MazeLevel, rng: np.random.Generator, size: Region = REGION_CELLS) -> MazeLevel:
     """The cheese on a random free cell of the top-right size x size cells of the maze."""
@@ -84,6 +87,18 @@ def half_full_size(level: MazeLevel, rng: np.random.Generator) -> MazeLevel:
     return MazeLevel(**level.values() | {"walls": draw_walls(world, rng), "mouse": (0, 0), "cheese": corner})
 
 
+def size_up_to(level: MazeLevel, rng: np.random.Generator, size: LargestSize = 5) -> MazeLevel:
+    """A random maze of an odd size from 3 to `size`, all equally likely, in place of one that is larger.
+
+    The mouse is bottom-left, the cheese top-right. For quick trials: small mazes are learned in minutes.
+    """
+    if level.size <= size:
+        return level
+    side = int(rng.choice(np.arange(3, size + 1, 2)))
+    corner = (side - 1, side - 1)
+    return MazeLevel(**level.values() | {"walls": draw_walls(side, rng), "mouse": (0, 0), "cheese": corner})
+
+
 def mouse_where_possible(moves: Sequence[Move]) -> LevelFunction:
     """A variant that puts the mouse on a random free cell from which one of the moves is possible.
 
@@ -128,6 +143,7 @@ VARIANTS: dict[str, LevelFunction] = {
     "no-cheese": no_cheese,
     "mouse-anywhere": mouse_anywhere,
     "half-full-size": half_full_size,
+    "size-up-to": size_up_to,
 }
 """By name."""
 

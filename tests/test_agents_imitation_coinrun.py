@@ -1,0 +1,138 @@
+"""Imitation of CoinRun's expert: what becomes a sample, that frames and labels belong together, and repeatability."""
+
+import numpy as np
+import pytest
+from fixed_policy import FixedPolicy
+
+from procscope.agents.experts.coinrun_values import solve
+from procscope.agents.imitation import coinrun_source
+from procscope.agents.imitation.coinrun_source import PLAYS, CoinRunSource
+from procscope.agents.imitation.config import ImitationConfig
+from procscope.agents.imitation.routes import NO_LABEL, Routes
+from procscope.agents.imitation.search_source import SearchSource
+from procscope.agents.imitation.sources import make_source
+from procscope.envs.coinrun.dynamics import Agents, World
+from procscope.envs.engine import Engine, EngineOptions
+
+RIGHT = 7
+CONFIG = ImitationConfig(
+    game="coinrun",
+    engine_options={"paint_vel_info": True},
+    round_frames=128,
+    batch_size=64,
+    frames=512,
+    static_rounds=0.5,
+    own_share=0.5,
+    remembered_share=0.25,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_levels():
+    """Four levels are played at a time, so that a round is a matter of seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coinrun_source, "LEVELS_AT_ONCE", 4)
+        patch.setattr(coinrun_source, "_LEVELS_A_TASK", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def rounds():
+    """A source, its first and third rounds' samples, and the routes after each."""
+    source = CoinRunSource(CONFIG)
+    network = FixedPolicy(RIGHT)
+    first = source.samples(0, network), source.routes
+    later = source.samples(2, network), source.routes
+    yield source, first, later
+    source.close()
+
+
+def test_a_round_has_as_many_samples_as_asked_for(rounds):
+    _, (first, routes), (later, more) = rounds
+    assert [len(part.actions) for part in first] == [0, 128]
+    assert [len(part.actions) for part in later] == [64, 64]
+    assert len(more.lengths) > len(routes.lengths) > 0
+    assert all(np.array_equal(a[: len(b)], b) for a, b in zip(more, routes, strict=True))
+    for samples in (*first, *later):
+        assert (samples.steps_to_goal >= 1).all()
+        assert set(samples.actions.tolist()) <= {7, 4, 1, 8, 5, 2}
+
+
+def test_a_sample_shows_the_frame_that_play_showed_when_it_was_labelled(rounds):
+    source, _, (_, routes) = rounds
+    chosen = routes.take(np.array([0, len(routes.lengths) - 1]))
+    samples = source._games.draw(chosen)
+    assert len(samples.actions) == chosen.labelled.sum()
+    engine = Engine(EngineOptions("coinrun", num_threads=1, paint_vel_info=True))
+    at, begin = 0, 0
+    for route, state in enumerate(source._games.states_of(chosen.variant_seeds, chosen.level_seeds)):
+        engine.set_states([state])
+        for step in range(begin, begin + chosen.lengths[route]):
+            if chosen.labels[step] != NO_LABEL:
+                assert np.array_equal(samples.frames[at], engine.frames[0])
+                assert samples.actions[at] == chosen.labels[step]
+                assert samples.steps_to_goal[at] == chosen.steps_to_goal[step]
+                at += 1
+            engine.act(np.array([int(chosen.actions[step])]))
+            assert engine.first[0] == (step == begin + chosen.lengths[route] - 1)
+        begin += chosen.lengths[route]
+    assert at == len(samples.actions)
+    engine.close()
+
+
+def test_labels_of_the_networks_own_way_are_what_the_expert_says_there(rounds):
+    source, (_, before), (_, routes) = rounds
+    begins = routes.lengths.cumsum() - routes.lengths
+    new = range(len(before.lengths), len(routes.lengths))
+    own = [r for r in new if (routes.actions[begins[r] : begins[r] + routes.lengths[r]] == RIGHT).all()]
+    assert len(own) >= PLAYS
+    route = own[0]
+    (start,) = source._games.states_of(routes.variant_seeds[[route]], routes.level_seeds[[route]])
+    engine = Engine(EngineOptions("coinrun", num_threads=1))
+    engine.set_states([start])
+    states = []
+    for _ in range(routes.lengths[route]):
+        states += engine.get_states()
+        engine.act(np.array([RIGHT]))
+    engine.close()
+    visited = Agents.of(states, np.zeros(len(states), np.int64))
+    opinion = solve(World.of([start]), visited).advise(visited)
+    labels = routes.labels[begins[route] : begins[route] + routes.lengths[route]]
+    labelled = labels != NO_LABEL
+    assert labelled.any()
+    assert np.array_equal(labels[labelled], opinion.actions[labelled])
+    assert (opinion.known & opinion.hopeful)[labelled].all()
+
+
+def test_what_matters_becomes_a_sample(rounds):
+    _, (_, routes), _ = rounds
+    labelled = routes.labels != NO_LABEL
+    assert 0.2 < labelled.mean() < 0.8
+
+
+def test_neither_memory_nor_workers_change_a_round(rounds):
+    _, (_, routes), (later, _) = rounds
+    again = CoinRunSource(CONFIG, workers=2)
+    again.recall({name: np.array(column) for name, column in routes._asdict().items()})
+    samples = again.samples(2, FixedPolicy(RIGHT))
+    again.close()
+    for part, other in zip(samples, later, strict=True):
+        for column, expected in zip(part, other, strict=True):
+            assert np.array_equal(column, expected)
+    assert again.memory().keys() == set(Routes._fields)
+
+
+def test_levels_that_cannot_be_won_are_refused():
+    source = CoinRunSource(
+        ImitationConfig(game="coinrun", variant=("no-coin",), round_frames=128, frames=512)
+    )
+    with pytest.raises(ValueError, match="expected levels that can be solved"):
+        source.samples(0, FixedPolicy(RIGHT))
+    source.close()
+
+
+def test_mode_hard_is_searched_in_the_engine():
+    for mode, kind in (("easy", CoinRunSource), ("hard", SearchSource)):
+        source = make_source(ImitationConfig(game="coinrun", mode=mode))
+        assert isinstance(source, kind)
+        source.close()
