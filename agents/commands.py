@@ -407,7 +407,11 @@ def import_model(
         variant: level variants that it was trained on, as far as they are known here.
     """
     from procscope.agents.importers.importing import import_checkpoint
+    from procscope.envs.engine import EngineOptions
+    from procscope.envs.variants import resolve_variants
 
+    EngineOptions(game, mode)  # a ValueError for names that evaluating it would not know
+    resolve_variants(variant, game)
     imported = import_checkpoint(file, out, environment={"game": game, "mode": mode}, variant=variant)
     parameters = sum(tensor.numel() for tensor in imported.tensors.values())
     options = ", ".join(f"{name} {value}" for name, value in imported.options.items())

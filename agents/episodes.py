@@ -26,6 +26,7 @@ from procscope.agents.loops import FULLY_SHOWN, Loops
 from procscope.envs.actions import MOVE_TO_ACTION, N_ACTIONS, Move
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
 from procscope.envs.state.batch import read_batch
+from procscope.envs.state.rules import DISTRIBUTION_MODES
 from procscope.envs.state.write import write_batch
 
 LogitsOf = Callable[[UInt8[np.ndarray, "frame 64 64 3"]], Float32[np.ndarray, "frame action"]]
@@ -174,6 +175,5 @@ def _outlasting(states: Sequence[bytes], max_steps: int) -> tuple[list[bytes], I
 def _engine_for(state: bytes, games: int) -> Engine:
     """An engine that plays states like this one; the states' own options decide the rest."""
     batch = read_batch([state])
-    modes = {0: "easy", 1: "hard", 2: "extreme", 10: "memory"}
-    mode = modes[int(batch.settings["distribution_mode"][0])]
+    mode = DISTRIBUTION_MODES[int(batch.settings["distribution_mode"][0])]
     return Engine(EngineOptions(batch.game, mode, num_envs=games, level_seeds=ALL_SEEDS))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 WINDOW = 256
 """Episodes that means are taken over."""
@@ -42,7 +42,7 @@ class RecentEpisodes(VecEnvWrapper):
         """Share of them that ended with a reward."""
         return self._mean(2)
 
-    def reset(self) -> np.ndarray:
+    def reset(self) -> VecEnvObs:
         """Begin all games."""
         self._returns[:], self._steps[:] = 0, 0
         return self.venv.reset()

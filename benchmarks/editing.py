@@ -15,8 +15,9 @@ from interleaved import interleave
 
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.maze import MazeLevel
-from procscope.envs.maze.bytes import CHEESE, FREE
+from procscope.envs.maze.bytes import CHEESE
 from procscope.envs.state.batch import read_batch
+from procscope.envs.state.rules import FREE
 from procscope.envs.state.write import write_batch
 
 

@@ -24,7 +24,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecNormalize
 
 from procscope.activations.forward import to_input
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.agents.ppo.config import PPOConfig
 from procscope.agents.ppo.policy import NetworkPolicy
 from procscope.agents.ppo.trainer import Trainer

@@ -105,8 +105,9 @@ def _heist_edit(level: Any, rng: np.random.Generator) -> Any:
 
 
 def _coinrun_edit(level: Any, rng: np.random.Generator) -> Any:
-    x = int(rng.integers(4, 20))
-    return level.with_coin(x, int(level.ground_heights()[x]), allow_unsolvable=True)
+    heights = level.ground_heights()
+    x = int(rng.integers(1, level.end_cell()[0] + 1))
+    return level.with_coin(x, int(heights[x]), allow_unsolvable=True)
 
 
 EDITS: dict[str, Callable[[Any, np.random.Generator], Any]] = {

@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6, help="per variant")
     options = parser.parse_args()
     threads = min(4, os.cpu_count() or 1)
-    print(f"{options.num_envs} games, {threads} threads, random actions. Speed against the same engine calls alone:")
+    print(
+        f"{options.num_envs} games, {threads} threads, random actions. Speed against the same engine calls alone:"
+    )
     print(f"  {'by CPU time':>11}  {'by the clock (middle half)':<26}  begun a step  variant, bar {BAR}")
     for name in options.game:
         if options.mode not in MODES[name]:
@@ -68,7 +70,9 @@ def print_variant(name: str, mode: str, variant: str, num_envs: int, threads: in
     ways: dict[str, Callable[[], object]] = {"calls alone": bare.play, "variant": with_variant}
     rounds = interleave(ways, seconds)
     if not np.array_equal(frames, bare.frames):
-        raise RuntimeError(f"{name} {variant}: the two ways of playing have come apart, they cannot be compared")
+        raise RuntimeError(
+            f"{name} {variant}: the two ways of playing have come apart, they cannot be compared"
+        )
     print(
         f"  {rounds.cpu_speed('variant', 'calls alone'):>11.3f}  {rounds.speed('variant', 'calls alone')!s:<26}  "
         f"{bare.begun / step:>12.2f}  {name} {variant}",

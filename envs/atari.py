@@ -88,7 +88,7 @@ class MsPacmanVectorEnv(gymnasium.vector.VectorWrapper):
         self._frames = np.zeros((num_envs, ROWS, COLUMNS, 3), np.uint8)
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Begin new games."""
         self._frames, infos = self.env.reset(seed=seed, options=options)
@@ -111,14 +111,14 @@ class MsPacmanVectorEnv(gymnasium.vector.VectorWrapper):
         Raises ValueError for another number of games.
         """
         if len(saved["state_lengths"]) != self.num_envs:
-            raise ValueError(f"{len(saved['state_lengths'])} games were saved; this vector has {self.num_envs}")
+            raise ValueError(
+                f"{len(saved['state_lengths'])} games were saved; this vector has {self.num_envs}"
+            )
         env: Any = self.env
         env.reset()  # gymnasium's vectors refuse steps before
         env.set_attr("game_state", unpack(Packed(saved["states"], saved["state_lengths"])))
         self._frames = saved["frames"].copy()
         return self._frames
-
-
 
 
 def _ale_py() -> Any:

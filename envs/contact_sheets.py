@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from procscope.envs.engine import LARGE_FRAME_SIZE
+from procscope.envs.frames import LARGE_FRAME_SIZE
 from procscope.envs.pictures import level_pictures, png_bytes
 from procscope.workbench.atomic import write_bytes_atomically
 

@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from procscope.envs.actions import N_ACTIONS
+from procscope.envs.frames import FRAME_SIZE, LARGE_FRAME_SIZE
 
 with contextlib.redirect_stderr(io.StringIO()):  # procgen imports gym, which prints that it is unmaintained
     from procgen import ProcgenGym3Env
@@ -48,8 +49,6 @@ VALIDATION_SEEDS = range(10**8, 10**9)
 TEST_SEEDS = range(10**9, 2 * 10**9)
 ALL_SEEDS = range(0, 2**31 - 1)
 
-FRAME_SIZE = 64
-LARGE_FRAME_SIZE = 512
 _MAX_STATE_BYTES = 2**20
 _RESET_ACTION = -1
 

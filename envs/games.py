@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from procscope.envs.level import Level
 from procscope.envs.state.batch import StateBatch
 
 GAMES = ("maze", "heist", "coinrun")
@@ -29,7 +30,7 @@ class Game:
     """What a game brings along."""
 
     name: str
-    level_type: type
+    level_type: type[Level]
     """Its levels as values: `from_seed`, `from_state`, `to_state`, …"""
     variants: Mapping[str, LevelFunction]
     """Its named distributions of levels."""

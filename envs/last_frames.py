@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from procscope.envs.engine import FRAME_SIZE, Engine
+from procscope.envs.engine import Engine
+from procscope.envs.frames import FRAME_SIZE
 from procscope.envs.games import game
 from procscope.envs.saved_games import Packed, pack, unpack
 

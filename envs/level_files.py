@@ -3,7 +3,7 @@
 When: `level.to_file(path)`, `MazeLevel.from_file(path)`, `procscope level convert`.
 
 A file is an object with `format` ("procscope level"), `version`, `game` and `level`, the fields of the level
-as its game's codec writes them (`maze/text.py`). A change of the fields raises `VERSION` and adds a step to
+as its game's codec writes them (`to_json` of the level). A change of the fields raises `VERSION` and adds a step to
 `_UPGRADES`, so that every file ever written stays readable.
 """
 

@@ -22,9 +22,10 @@ import numpy as np
 from jaxtyping import Bool
 
 from procscope.envs.engine import scratch_engine
-from procscope.envs.heist.value import COLOURS
+from procscope.envs.heist.things import COLOURS
 from procscope.envs.state.batch import StateBatch, read_batch
 from procscope.envs.state.layout import ENTITY_DTYPE
+from procscope.envs.state.offsets import field_offset
 from procscope.envs.state.write import write_batch
 
 _UNDRAWN = 5
@@ -134,8 +135,7 @@ def _drawn(game: str, states: list[bytes], large: bool) -> np.ndarray:
 
 def _without(batch: StateBatch, thing: _Thing, theme: int | None) -> list[bytes]:
     """The states with nothing drawn of the thing."""
-    names = ENTITY_DTYPE.fields or {}
-    render_z = names["render_z"][1]
+    render_z = field_offset(ENTITY_DTYPE, "render_z")
     changed = []
     for state, at in zip(batch.states, batch.offsets, strict=True):
         copy = bytearray(state)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from procscope.envs.actions import MOVE_STEPS, Move
+from procscope.envs.cells import Cell
 
 UNREACHABLE = -1
 #: Tried in this order, so that ties are broken the same way everywhere.
@@ -72,3 +73,22 @@ def best_moves(distances: Int[np.ndarray, "maze y x"]) -> Int[np.ndarray, "maze 
     )
     moves = np.array(_STEPS, dtype=np.int8)[around.argmin(axis=0)]
     return np.where(distances > 0, moves, np.int8(Move.STAY))
+
+
+def path_down(distances: Int[np.ndarray, "y x"], start: Cell) -> tuple[Cell, ...]:
+    """Cells from `start` to the target of a distance map, both included; empty where no way leads there.
+
+    Of several shortest paths, the one that goes left, else down, else up first.
+    """
+    padded = np.pad(distances, 1, constant_values=UNREACHABLE)
+    steps = MOVE_STEPS[list(_STEPS)].tolist()
+    x, y = start
+    left = int(padded[y + 1, x + 1])
+    if left < 0:
+        return ()
+    path = [start]
+    while left > 0:
+        left -= 1
+        x, y = next((x + dx, y + dy) for dx, dy in steps if padded[y + dy + 1, x + dx + 1] == left)
+        path.append((x, y))
+    return tuple(path)

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from procscope.envs.engine import LARGE_FRAME_SIZE, scratch_engine
+from procscope.envs.engine import scratch_engine
+from procscope.envs.frames import LARGE_FRAME_SIZE
 from procscope.envs.state.offsets import locate
 
 

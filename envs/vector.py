@@ -38,7 +38,8 @@ from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float, Int, UInt8
 
 from procscope.envs.actions import N_ACTIONS
-from procscope.envs.engine import FRAME_SIZE, TRAINING_SEEDS, Engine, EngineOptions
+from procscope.envs.engine import TRAINING_SEEDS, Engine, EngineOptions
+from procscope.envs.frames import FRAME_SIZE
 from procscope.envs.labels import Columns, Labeller, label_states
 from procscope.envs.last_frames import LastFrames
 from procscope.envs.level_supply import LevelSupply, Variants
@@ -241,7 +242,9 @@ class ProcgenVectorEnv(VectorEnv):
         """
         self._require_no_labels()
         if len(saved["state_lengths"]) != self.num_envs:
-            raise ValueError(f"{len(saved['state_lengths'])} games were saved; this vector has {self.num_envs}")
+            raise ValueError(
+                f"{len(saved['state_lengths'])} games were saved; this vector has {self.num_envs}"
+            )
         if self._is_fresh:
             self.reset()  # which also tells the supply how this vector draws
         self._engine.set_states(unpack(Packed(saved["states"], saved["state_lengths"])))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from procscope.agents.experts.grid import GridExpert
-from procscope.agents.impala import PolicyOutput
+from procscope.agents.networks.outputs import PolicyOutput
 from procscope.envs.engine import scratch_engine
 from procscope.envs.maze import MazeLevel
 

@@ -13,11 +13,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from procscope.envs.coinrun import CoinRunLevel
+from procscope.envs.coinrun.cells import CELL_NAMES
 from procscope.envs.coinrun.entities import OBSTACLES
-from procscope.envs.coinrun.value import CELL_NAMES
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
 from procscope.envs.heist import HeistLevel
-from procscope.envs.heist.value import COLOURS, Key, Lock
+from procscope.envs.heist.things import COLOURS, Key, Lock
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.value import mode_of_world
 from procscope.envs.state import EngineState

@@ -6,7 +6,7 @@ import torch
 
 from procscope.activations.capture import capture
 from procscope.activations.channel_sums import channel_sums
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.envs.actions import ACTION_TO_MOVE, Move
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.level_frames import frames_from_seeds

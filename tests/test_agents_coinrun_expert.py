@@ -64,7 +64,6 @@ def test_a_slip_costs_value():
 
 
 def test_it_wins_nearly_all_levels_of_the_engine(starts, expert):
-    assert isinstance(expert, Expert)
     engine = Engine(EngineOptions("coinrun", num_envs=len(starts), num_threads=1))
     engine.set_states(starts)
     advice = expert.advise(starts)
@@ -125,7 +124,8 @@ def test_behind_a_wall_there_is_no_hope(expert):
     assert [len(column) for column in expert.advise([])] == [0, 0, 0]
 
 
-def test_the_actions_are_those_that_differ():
+def test_the_actions_are_those_that_differ(expert):
+    assert isinstance(expert, Expert)
     assert len(set(ACTIONS.tolist())) == 6
     assert ACTIONS[0] == RIGHT
 

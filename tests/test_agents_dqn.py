@@ -106,7 +106,8 @@ def test_a_killed_run_goes_on_as_an_undisturbed_one(finished, tmp_path):
     with subprocess.Popen([sys.executable, "-c", script, run], cwd=Path(__file__).parent) as child:
         deadline = time.monotonic() + 300
         while not (run / "curve.csv").exists() or len((run / "curve.csv").read_text().splitlines()) < 6:
-            assert time.monotonic() < deadline and child.poll() is None
+            assert time.monotonic() < deadline
+            assert child.poll() is None
             time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
     train_dqn(TINY, run)
@@ -175,7 +176,9 @@ def add(buffer: PictureReplay, first: int, end: int) -> None:
         frames = np.zeros((3, 9, 9, 3), np.uint8)
         frames[:, 0, 0, 0], frames[:, 0, 0, 1] = step, np.arange(3)
         numbers = np.arange(3)
-        buffer.add(frames.transpose(0, 3, 1, 2), (step + numbers) % 5, step + numbers / 10, numbers == step % 3)
+        buffer.add(
+            frames.transpose(0, 3, 1, 2), (step + numbers) % 5, step + numbers / 10, numbers == step % 3
+        )
 
 
 @pytest.mark.parametrize("added", [4, 6, 17])
@@ -217,10 +220,10 @@ def test_the_replay_comes_back_from_its_files(tmp_path, monkeypatch):
     ]
 
 
-def test_a_network_unfit_for_the_game_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="each of the 5 actions; PacmanDqn has"):
-        spaces = (gymnasium.spaces.Box(0, 255, (3, 210, 160), np.uint8), ACTIONS, lambda _: 1e-3)
-        QPolicy(*spaces, network=PacmanDqn())
+def test_a_network_unfit_for_the_game_is_refused():
+    frames = gymnasium.spaces.Box(0, 255, (3, 210, 160), np.uint8)
+    with pytest.raises(ValueError, match="each of the 5 actions; PacmanDqn has 9"):
+        QPolicy(frames, ACTIONS, lambda _: 1e-3, network=PacmanDqn())
 
 
 def test_the_toy_network_has_the_parameters_it_says():
@@ -281,7 +284,11 @@ def test_the_atari_preset_is_the_studys_recipe():
     config = DQNConfig(game="ms-pacman", **PRESETS["ms-pacman"])
     assert (config.learning_rate, config.discount, config.reward_divisor) == (5e-4, 0.98, 100)
     assert (config.buffer_frames, config.batch_size, config.episodes) == (50_000, 256, 20_000)
-    assert (config.updates_per_episode, config.learning_starts, config.target_every_episodes) == (5, 2_000, 20)
+    assert (config.updates_per_episode, config.learning_starts, config.target_every_episodes) == (
+        5,
+        2_000,
+        20,
+    )
     assert [config.exploration(episode) for episode in (0, 2_100, 4_200, 20_000)] == pytest.approx(
         [0.2, 0.125, 0.05, 0.05]
     )
@@ -305,7 +312,9 @@ def test_the_command_trains_and_goes_on(tmp_path, capsys):
 def test_the_atari_game_is_learned_from_and_gone_on_with(tmp_path):
     """One short game each, with a stop: the emulators, the large network and the replay of raw frames together."""
     pytest.importorskip("ale_py")
-    config = DQNConfig(episodes=2, envs=2, buffer_frames=400, learning_starts=100, updates_per_episode=1, batch_size=4)
+    config = DQNConfig(
+        episodes=2, envs=2, buffer_frames=400, learning_starts=100, updates_per_episode=1, batch_size=4
+    )
     for run, stops in (("whole", (None,)), ("stopped", (1, None))):
         for rounds in stops:
             train_dqn(config, tmp_path / run, max_rounds=rounds)

@@ -18,9 +18,9 @@ RIGHT = 7
 CONFIG = ImitationConfig(
     game="coinrun",
     engine_options={"paint_vel_info": True},
-    round_frames=128,
-    batch_size=64,
-    frames=512,
+    round_frames=64,
+    batch_size=32,
+    frames=256,
     static_rounds=0.5,
     own_share=0.5,
     remembered_share=0.25,
@@ -29,10 +29,11 @@ CONFIG = ImitationConfig(
 
 @pytest.fixture(scope="module", autouse=True)
 def _few_levels():
-    """Four levels are played at a time, so that a round is a matter of seconds."""
+    """Two levels are played at a time and not for long, so that a round is a matter of seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(coinrun_source, "LEVELS_AT_ONCE", 4)
-        patch.setattr(coinrun_source, "_LEVELS_A_TASK", 2)
+        patch.setattr(coinrun_source, "LEVELS_AT_ONCE", 2)
+        patch.setattr(coinrun_source, "_LEVELS_A_TASK", 1)
+        patch.setattr(coinrun_source, "LONGEST_PLAY_STEPS", 40)
         yield
 
 
@@ -49,8 +50,8 @@ def rounds():
 
 def test_a_round_has_as_many_samples_as_asked_for(rounds):
     _, (first, routes), (later, more) = rounds
-    assert [len(part.actions) for part in first] == [0, 128]
-    assert [len(part.actions) for part in later] == [64, 64]
+    assert [len(part.actions) for part in first] == [0, 64]
+    assert [len(part.actions) for part in later] == [32, 32]
     assert len(more.lengths) > len(routes.lengths) > 0
     assert all(np.array_equal(a[: len(b)], b) for a, b in zip(more, routes, strict=True))
     for samples in (*first, *later):
@@ -74,7 +75,8 @@ def test_a_sample_shows_the_frame_that_play_showed_when_it_was_labelled(rounds):
                 assert samples.steps_to_goal[at] == chosen.steps_to_goal[step]
                 at += 1
             engine.act(np.array([int(chosen.actions[step])]))
-            assert engine.first[0] == (step == begin + chosen.lengths[route] - 1)
+            is_last = step == begin + chosen.lengths[route] - 1
+            assert engine.first[0] == (is_last and chosen.lengths[route] < 40)
         begin += chosen.lengths[route]
     assert at == len(samples.actions)
     engine.close()
@@ -122,7 +124,8 @@ def test_neither_memory_nor_workers_change_a_round(rounds):
     assert again.memory().keys() == set(Routes._fields)
 
 
-def test_levels_that_cannot_be_won_are_refused():
+def test_levels_that_cannot_be_won_are_refused(monkeypatch):
+    monkeypatch.setattr(coinrun_source, "_GOES_IN_VAIN", 1)
     source = CoinRunSource(
         ImitationConfig(game="coinrun", variant=("no-coin",), round_frames=128, frames=512)
     )

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from procscope.agents.imitation.config import ImitationConfig
 from procscope.agents.imitation.play_source import PlaySource
 from procscope.agents.imitation.training import train_imitation
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.workbench.checkpoints import read_checkpoint
 
 CONFIG = ImitationConfig(
@@ -59,7 +59,7 @@ def test_an_agent_that_stays_gives_one_frame_an_episode():
             self.weight = torch.nn.Parameter(torch.zeros(1))
 
         def forward(self, frames):
-            from procscope.agents.impala import PolicyOutput
+            from procscope.agents.networks.outputs import PolicyOutput
 
             logits = torch.full((len(frames), 15), -60.0)
             logits[:, 4] = 0

@@ -75,7 +75,7 @@ def test_every_route_ends_at_the_coin_with_its_last_action(rounds):
 def test_a_replayed_frame_is_the_one_that_play_shows(rounds):
     source, _, (_, routes) = rounds
     chosen = routes.take(np.array([0, len(routes.lengths) - 1]))
-    samples = replay(chosen, source._engine, source._states_of)
+    samples = source._games.draw(chosen)
     assert len(samples.actions) == chosen.labelled.sum()
     engine = Engine(EngineOptions("coinrun", num_threads=1, paint_vel_info=True))
     at, begin = 0, 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.workbench import plugins
 
 FRAMES = torch.randint(0, 256, (3, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

@@ -349,3 +349,6 @@ def test_command(tmp_path, capsys):
     assert "layout train-procgen" in printed
     assert "impala, widths [4, 5, 6], hidden 7, n_actions 15; 6,228 parameters" in printed
     assert load_network(out).header.environment == {"game": "maze", "mode": "hard"}
+    assert main(["model", "import", file, "--out", out, "--game", "mase"]) == 2
+    assert main(["model", "import", file, "--out", out, "--variant", "cheese-top-rigth"]) == 2
+    assert "Did you mean cheese-top-right" in capsys.readouterr().err

@@ -6,8 +6,8 @@ import torch
 
 from procscope.agents import episodes as episodes_file
 from procscope.agents.episodes import play_episodes, policy
-from procscope.agents.impala import Impala
 from procscope.agents.loops import Loops
+from procscope.agents.networks.impala import Impala
 from procscope.envs.starting_states import starting_states
 
 

@@ -101,7 +101,8 @@ def test_a_killed_run_goes_on_as_an_undisturbed_one(finished, tmp_path):
     with subprocess.Popen([sys.executable, "-c", script, run], cwd=Path(__file__).parent) as child:
         deadline = time.monotonic() + 300
         while not (run / "curve.csv").exists() or len((run / "curve.csv").read_text().splitlines()) < 3:
-            assert time.monotonic() < deadline and child.poll() is None
+            assert time.monotonic() < deadline
+            assert child.poll() is None
             time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
     train_ppo(TINY, run)
@@ -120,7 +121,9 @@ def test_the_files_of_a_run_agree(finished):
     assert PPOConfig(**header.training["config"]).rounds == 5
     weights = load_file(finished / "trainer.safetensors")
     network = load_network(finished / "network.safetensors").network
-    assert all(torch.equal(tensor, weights[f"network.{name}"]) for name, tensor in network.state_dict().items())
+    assert all(
+        torch.equal(tensor, weights[f"network.{name}"]) for name, tensor in network.state_dict().items()
+    )
     assert (finished / "events.out.tfevents.0.procscope").read_bytes().count(b"train/value_loss") == 5
 
 
@@ -328,7 +331,9 @@ def test_the_learning_rate_falls_if_asked():
 
 
 def test_the_command_trains_and_goes_on(tmp_path, capsys):
-    words = f"train ppo --out {tmp_path}/run --game coinrun --paint-velocity --widths 2 2 2 --envs 4 --device cpu"
+    words = (
+        f"train ppo --out {tmp_path}/run --game coinrun --paint-velocity --widths 2 2 2 --envs 4 --device cpu"
+    )
     words += " --rollout-steps 4 --minibatches 2 --epochs 1 --steps 32"
     assert main(f"{words} --max-rounds 1".split()) == 0
     assert main(words.split()) == 0

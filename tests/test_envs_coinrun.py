@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from strategies import coinrun_levels, played_states
 
 from procscope.envs.coinrun import CoinRunLevel
+from procscope.envs.coinrun.cells import CELL_NAMES, COIN, LAVA_TOP, OPEN, WALL
 from procscope.envs.coinrun.entities import agent, crate, enemy, entity, saw
-from procscope.envs.coinrun.value import CELL_NAMES, COIN, LAVA_TOP, OPEN, WALL, Memory
+from procscope.envs.coinrun.value import Memory
 from procscope.envs.engine import Engine, EngineOptions, levels_from_seeds, scratch_engine, template_state
 from procscope.envs.state import EngineState
 from procscope.envs.state.checks import checked
@@ -265,7 +266,7 @@ def test_text_that_cannot_be_read_says_where(text: str, message: str) -> None:
         (lambda v: v["cells"].__setitem__(3, "x" * 64), "64 rows of 64"),
         (lambda v: v["entities"].append({"kind": "saw"}), "expected entity 4 to have kind, x and y"),
         (lambda v: v["entities"].append({"kind": "cow", "x": 1, "y": 1}), "the kind of an entity"),
-        (lambda v: v["entities"].append({"kind": "saw", "x": "1", "y": 1}), "expected numbers"),
+        (lambda v: v["entities"].append({"kind": "saw", "x": "1", "y": 1}), "numbers for the fields"),
         (
             lambda v: v["entities"].append({"kind": "saw", "x": 1, "y": 1, "hue": 3}),
             "the fields of an entity",
@@ -275,7 +276,7 @@ def test_text_that_cannot_be_read_says_where(text: str, message: str) -> None:
     ],
 )
 def test_files_that_cannot_be_read_say_why(change, message: str) -> None:
-    from procscope.envs.coinrun.text import coinrun_from_json, coinrun_to_json
+    from procscope.envs.coinrun.json_values import coinrun_from_json, coinrun_to_json
 
     values = coinrun_to_json(small())
     change(values)
@@ -306,7 +307,7 @@ BAD_STATES = {
         "at most 1000",
     ),
     "background": (lambda s: s.with_scene(background_index=62), "background_index must be 0 to 61"),
-    "mode": (lambda s: s.with_settings(distribution_mode=10), "distribution_mode of CoinRun"),
+    "mode": (lambda s: s.with_settings(distribution_mode=10), "distribution_mode of coinrun"),
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from procscope.envs.coinrun import CoinRunLevel
-from procscope.envs.coinrun.value import BARRIER, COIN, LAVA, LAVA_TOP, OPEN, WALL, WALL_TOP
+from procscope.envs.coinrun.cells import BARRIER, COIN, LAVA, LAVA_TOP, OPEN, WALL, WALL_TOP
 
 W = 64
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from procscope.envs.coinrun import CoinRunLevel
+from procscope.envs.coinrun.cells import IS_LAVA
 from procscope.envs.coinrun.sections import Enemy, Flat, Lava, Saw
-from procscope.envs.coinrun.value import IS_LAVA
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.state import EngineState
 from procscope.envs.state.write import write_batch

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from procscope.envs.coinrun import CoinRunLevel
+from procscope.envs.coinrun.cells import COIN
 from procscope.envs.coinrun.sections import Crate, Enemy, Flat, Gap, Lava, Saw, Step
-from procscope.envs.coinrun.value import COIN
 from procscope.envs.coinrun.variants import VARIANTS
 from procscope.envs.engine import scratch_engine
 from procscope.envs.level_frames import frames_from_seeds

@@ -19,7 +19,7 @@ from procscope.envs.state import EngineState
 from procscope.envs.state.checks import checked, validate
 
 STEPS = 50
-QUICK = {("maze", "easy"): 1000, ("maze", "memory"): 40, ("heist", "easy"): 60, ("coinrun", "easy"): 60}
+QUICK = {("maze", "easy"): 200, ("maze", "memory"): 40, ("heist", "easy"): 60, ("coinrun", "easy"): 60}
 SLOW = {
     ("maze", "easy"): 10_000,
     ("maze", "hard"): 1000,

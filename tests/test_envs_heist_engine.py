@@ -22,7 +22,6 @@ from procscope.envs.engine import (
 )
 from procscope.envs.games import game
 from procscope.envs.heist import HeistLevel
-from procscope.envs.heist.bytes import FREE
 from procscope.envs.heist.game import without_ending
 from procscope.envs.heist.labels import held_sets, things_of
 from procscope.envs.heist.motion import Motion, after_step, touches_gem
@@ -31,6 +30,7 @@ from procscope.envs.state import EngineState
 from procscope.envs.state.batch import read_batch
 from procscope.envs.state.checks import validate
 from procscope.envs.state.layout import ENTITY_DTYPE
+from procscope.envs.state.rules import FREE
 from procscope.envs.state.write import write_batch
 
 MODES = ("easy", "hard", "memory")
@@ -256,7 +256,7 @@ def change_tail(state: bytes, *numbers: int) -> bytes:
         (lambda s: EngineState.parse(s).with_grid(np.full((9, 9), 99)).serialise(), "cells of Heist are 51"),
         (lambda s: EngineState.parse(s).with_grid(np.full((9, 9), -1)).serialise(), "cells of Heist are 51"),
         (lambda s: EngineState.parse(s).with_grid(np.full((20, 20), 100)).serialise(), "with the world of its mode"),
-        (lambda s: EngineState.parse(s).with_settings(distribution_mode=7).serialise(), "with the world of its mode"),
+        (lambda s: EngineState.parse(s).with_settings(distribution_mode=7).serialise(), "distribution_mode of heist"),
         (lambda s: EngineState.parse(s).with_scene(background_index=9).serialise(), "background_index must be"),
     ],
 )  # fmt: skip

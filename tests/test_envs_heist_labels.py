@@ -8,7 +8,7 @@ from test_envs_heist_level import brute_steps
 from procscope.envs.actions import MOVE_TO_ACTION
 from procscope.envs.heist import HeistLevel
 from procscope.envs.heist.labels import KINDS
-from procscope.envs.heist.value import COLOURS
+from procscope.envs.heist.things import COLOURS
 from procscope.envs.labels import COMMON_COLUMNS, label_states
 from procscope.envs.state import EngineState
 from procscope.envs.vector import ProcgenVectorEnv

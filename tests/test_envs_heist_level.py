@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import heist_levels
 
 from procscope.envs.heist import HeistLevel
-from procscope.envs.heist.value import COLOURS, Key, Lock
+from procscope.envs.heist.things import COLOURS, Key, Lock
 
 ROOM = HeistLevel.from_ascii(
     """
@@ -187,7 +187,7 @@ def test_edits_undo_each_other(level, data):
         (lambda: ROOM.with_open_lock(1, 1), "no lock at .1, 1."),
         (lambda: ROOM.with_agent(4, 5), "the agent cannot be inside the blue lock"),
         (lambda: ROOM.with_agent(0, 0), "agent must be on a free cell"),
-        (lambda: ROOM.with_agent(1, 1, offset=(1.0, 0.5)), "agent_offset must be from 0 to below 1"),
+        (lambda: ROOM.with_agent(1, 1, offset=(1.0, 0.5)), "agent_offset must be two numbers from 0 to below 1"),
         (lambda: ROOM.with_agent(1, 1, velocity=(float("nan"), 0.0)), "agent_velocity must be from"),
         (lambda: ROOM.with_agent(1, 1, velocity=(9.0, 0.0)), "agent_velocity must be from"),
         (lambda: ROOM.with_agent(1, 1, rotation=float("inf")), "agent_rotation must be radians"),
@@ -219,7 +219,7 @@ def test_edits_undo_each_other(level, data):
         (lambda: HeistLevel.from_json({}), "expected the fields walls"),
         (lambda: HeistLevel.from_json(ROOM.to_json() | {"held": [1]}), "true or false"),
         (lambda: HeistLevel.from_json(ROOM.to_json() | {"keys": [3]}), "expected keys to be objects"),
-        (lambda: HeistLevel.from_json(ROOM.to_json() | {"agent": [1, 2.5]}), "agent to be at a cell"),
+        (lambda: HeistLevel.from_json(ROOM.to_json() | {"agent": [1, 2.5]}), "agent to be a cell"),
         (lambda: HeistLevel.from_json(ROOM.to_json() | {"walls": ["#x"]}), "rows of # and ."),
     ],
 )  # fmt: skip

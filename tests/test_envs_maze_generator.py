@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from strategies import perfect_mazes
 
+from procscope.envs.cells import reachable_cells
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.generator import draw_walls
-from procscope.envs.maze.structure import invariant_violations, reachable_cells
+from procscope.envs.maze.structure import invariant_violations
 from procscope.envs.maze.value import WORLD_CELLS
 
 

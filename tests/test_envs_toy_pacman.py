@@ -75,7 +75,11 @@ def test_the_tables_are_those_of_the_maze():
 def one_game(agent=(0, 0), ghost=(8, 8), power=(0, 8), seed: int = 0) -> Games:
     games = Games(1, np.random.default_rng(seed))
     games.begin(np.array([0]))
-    games.agents[:], games.ghosts[:], games.power[:] = cell_number(*agent), cell_number(*ghost), cell_number(*power)
+    games.agents[:], games.ghosts[:], games.power[:] = (
+        cell_number(*agent),
+        cell_number(*ghost),
+        cell_number(*power),
+    )
     games.pellets[:] = True
     games.pellets[0, [cell_number(*agent), cell_number(*power)]] = False
     return games
@@ -195,7 +199,7 @@ def test_the_vector_resets_games_in_the_step_that_ends_them():
     lengths, ends = np.zeros(64, int), {"terminated": 0, "truncated": 0}
     for actions in np.random.default_rng(1).integers(0, 5, (80, 64)):
         before = env.games.save()
-        frames, rewards, terminated, truncated, infos = env.step(actions)
+        frames, _, terminated, truncated, infos = env.step(actions)
         lengths += 1
         assert ((lengths == 30) & ~terminated == truncated).all()
         over = terminated | truncated
@@ -239,7 +243,7 @@ def test_the_single_game_is_a_gymnasium_environment():
     assert info["pellets_left"] > 50
     over = False
     while not over:
-        frame, reward, terminated, truncated, info = env.step(Move.STAY)
+        frame, _, terminated, truncated, info = env.step(Move.STAY)
         over = terminated or truncated
     assert info["ghost_distance_cells"] == 0, "of the frame in which it was caught"
 

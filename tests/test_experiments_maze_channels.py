@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.experiments.maze_channels import EXPERIMENT
 from procscope.experiments.maze_channels_setup import draw_mazes
 from procscope.workbench.checkpoints import CheckpointHeader, save_checkpoint

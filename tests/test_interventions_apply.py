@@ -14,7 +14,7 @@ from torch import nn
 from procscope.activations.capture import capture
 from procscope.activations.channel_statistics import channel_statistics
 from procscope.activations.hooks import HookedNetwork, HookPoint, hook_modules
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.interventions.ablation import MeanAblation, ZeroAblation
 from procscope.interventions.apply import applied
 from procscope.interventions.intervention import Intervention

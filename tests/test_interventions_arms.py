@@ -7,7 +7,7 @@ from torch import nn
 
 from procscope.activations.capture import capture
 from procscope.activations.hooks import hook_modules
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.interventions import arms as arms_module
 from procscope.interventions.ablation import MeanAblation, ZeroAblation
 from procscope.interventions.apply import applied

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from procscope.activations.capture import capture
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.envs.actions import Move
 from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze.pairs import ORIENTATIONS, direction_pairs

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from procscope.activations.channel_sums import ChannelSums
 from procscope.activations.hooks import HookedNetwork, HookPoint
-from procscope.agents.impala import PolicyOutput
+from procscope.agents.networks.outputs import PolicyOutput
 from procscope.envs.actions import Move
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.level_frames import frames_from_seeds

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from procscope.activations.channel_statistics import ChannelStatistics
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.envs.labels import label_states
 from procscope.interventions import paired_play
 from procscope.interventions.ablation import ZeroAblation

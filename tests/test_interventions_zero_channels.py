@@ -13,7 +13,7 @@ from procscope.activations.cache_format import ArraySpec, CacheSpec
 from procscope.activations.cache_writer import BlockContents, open_for_writing, write_block
 from procscope.activations.capture import capture
 from procscope.activations.collect import CacheConfig, build_cache
-from procscope.agents.impala import Impala
+from procscope.agents.networks.impala import Impala
 from procscope.envs.actions import Move, greedy_moves
 from procscope.interventions.ablation import MeanAblation, ZeroAblation
 from procscope.interventions.apply import applied

@@ -47,7 +47,10 @@ class QPolicy(BasePolicy):
     ) -> None:
         """Raises ValueError if the network has not one logit per action."""
         super().__init__(observation_space, action_space)
-        self.q_net, self.q_net_target = QValues(network), QValues(copy.deepcopy(network)).requires_grad_(False)
+        self.q_net, self.q_net_target = (
+            QValues(network),
+            QValues(copy.deepcopy(network)).requires_grad_(False),
+        )
         self.optimizer = torch.optim.Adam(network.parameters(), lr=lr_schedule(1), fused=True)
         device = next(network.parameters()).device
         frame = torch.zeros((1, *(observation_space.shape or ())), dtype=torch.uint8, device=device)
@@ -71,7 +74,9 @@ class QPolicy(BasePolicy):
 class EpisodicDQN(DQN):
     """DQN for pictures; set `exploration_rate` and call `policy.copy_to_target()` when it is time."""
 
-    def __init__(self, *arguments: Any, rng: np.random.Generator, reward_divisor: float, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, rng: np.random.Generator, reward_divisor: float, **options: Any
+    ) -> None:
         """Args are those of Stable-Baselines3's `DQN`, and:
 
         rng: draws actions.

@@ -64,7 +64,9 @@ def _path(folder: Path, first: int, end: int) -> Path:
 def _encoded(steps: dict[str, np.ndarray]) -> bytes:
     frames = np.ascontiguousarray(steps.pop("frames"))
     packed = np.frombuffer(bytearray(Blosc("lz4", clevel=5).encode(frames.reshape(-1))), np.uint8)
-    return save({"frames": torch.from_numpy(packed)} | {name: torch.from_numpy(a) for name, a in steps.items()})
+    return save(
+        {"frames": torch.from_numpy(packed)} | {name: torch.from_numpy(a) for name, a in steps.items()}
+    )
 
 
 def _decoded(path: Path, replay: PictureReplay) -> dict[str, np.ndarray]:

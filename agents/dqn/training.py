@@ -64,9 +64,14 @@ def train_dqn(
         ):
             before = trainer.episodes.ended
             found = trainer.play_round()
-            rate = (found.frames - (trainer.curve[-2].frames if len(trainer.curve) > 1 else 0)) / found.seconds
+            rate = (
+                found.frames - (trainer.curve[-2].frames if len(trainer.curve) > 1 else 0)
+            ) / found.seconds
             progress.set_postfix(
-                points=f"{found.mean_return:.0f}", frames=found.frames, frames_per_s=f"{rate:.0f}", refresh=False
+                points=f"{found.mean_return:.0f}",
+                frames=found.frames,
+                frames_per_s=f"{rate:.0f}",
+                refresh=False,
             )
             progress.update(found.episodes - before)
             if is_kept(len(trainer.curve)):

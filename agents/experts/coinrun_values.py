@@ -28,8 +28,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from procscope.envs.coinrun.cells import WORLD_CELLS
 from procscope.envs.coinrun.dynamics import Agents, World, stepped, supported
-from procscope.envs.coinrun.value import WORLD_CELLS
 
 RIGHT, NOTHING, LEFT, RIGHT_UP, UP, LEFT_UP = 7, 4, 1, 8, 5, 2
 ACTIONS = np.array([RIGHT, NOTHING, LEFT, RIGHT_UP, UP, LEFT_UP])
@@ -241,7 +241,6 @@ def _valued(layers: list[np.ndarray], slip: float, discount: float) -> np.ndarra
     for _ in range(_SWEEPS):
         for layer, end in zip(reversed(layers), reversed(ends), strict=True):
             worth = values[layer]
-            mean = worth.mean(axis=0)
             run, jump = worth[:3], worth[3:]
             best = np.maximum(run, jump)
             best += slip / 2 * (np.minimum(run, jump) - best)

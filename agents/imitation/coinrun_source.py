@@ -1,6 +1,6 @@
 """Labelled frames of CoinRun, mode easy, from an expert that knows the best action in every state of a level.
 
-Two play, each in levels never seen before, twice in each:
+Two play, each in levels never seen before, three times in each (`PLAYS`):
 
 - *the expert*, who slips now and then and must recover;
 - *the network*, with sampled actions (DAgger, Ross et al. 2011, arXiv:1011.0686).
@@ -59,6 +59,7 @@ class _Task(NamedTuple):
     """First states of levels."""
     plays: list[Int64[np.ndarray, "step"]]
     """What was played in them, `PLAYS` times in each; empty if the expert is to play."""
+    longest_steps: int
     seed: tuple[int, ...]
 
 
@@ -121,6 +122,7 @@ class CoinRunSource:
                 _Task(
                     starts[first : first + _LEVELS_A_TASK],
                     plays[first * PLAYS : (first + _LEVELS_A_TASK) * PLAYS],
+                    LONGEST_PLAY_STEPS,
                     (config.seed, number, kind, go, first, _CHOICE),
                 )
                 for first in range(0, len(starts), _LEVELS_A_TASK)
@@ -159,7 +161,7 @@ def _labelled(task: _Task) -> list[Way]:
     else:
         values = solve(world, starts)
         slipping = _Slips(values, len(agents.x), rng)
-        way = _followed(world, agents, slipping, np.full(len(agents.x), LONGEST_PLAY_STEPS))
+        way = _followed(world, agents, slipping, np.full(len(agents.x), task.longest_steps))
     opinion = values.advise(way.visited)
     chance = np.clip(opinion.stakes / HIGH_STAKE, LEAST_SHARE, 1)
     is_sample = opinion.known & opinion.hopeful & (rng.random(len(chance)) < chance)

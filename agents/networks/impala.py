@@ -33,8 +33,7 @@ from procscope.activations.hooks import HookedNetwork, HookPoint
 from procscope.agents.networks.initial_weights import SMALL_HEAD, initialise_he, scale_weights
 from procscope.agents.networks.outputs import PolicyOutput
 from procscope.envs.actions import N_ACTIONS
-
-FRAME_SIZE = 64
+from procscope.envs.frames import FRAME_SIZE
 
 
 class ResidualUnit(nn.Module):

@@ -20,7 +20,9 @@ Hook points (B is the batch); a convolution's name alone stands for its output b
 
 363,216 parameters with 15 actions.
 
-Cost: 57 million multiply-adds a frame. COST_LINE
+Cost: 57 million multiply-adds a frame. On one core of the machine on which
+IMPALA (16, 32, 32) does 900 frames/s forward and 290 in training: 440 and 130 (`channels_last`). bf16 made it 8 times
+slower there, on a processor without instructions for it.
 """
 
 from jaxtyping import Num

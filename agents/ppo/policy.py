@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
-from jaxtyping import Float, Int64, Shaped, UInt8
+from jaxtyping import Float, Int64, UInt8
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
@@ -92,7 +92,7 @@ class NetworkPolicy(BasePolicy):
         """Values alone."""
         return self._forward(obs)[1]
 
-    def _predict(self, observation: Shaped[Tensor, "frame ..."], deterministic: bool = False) -> Tensor:
+    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
         return self(observation, deterministic)[0]
 
     def _logits_and_values(self, obs: Frames) -> tuple[Float[Tensor, "frame action"], Values]:

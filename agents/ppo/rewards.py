@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 _LONGEST = 10.0
 _EPSILON = 1e-8
@@ -24,7 +24,7 @@ class ScaledRewards(VecEnvWrapper):
         self._statistics = RunningMeanStd(shape=())
         self._returns = np.zeros(venv.num_envs)
 
-    def reset(self) -> np.ndarray:
+    def reset(self) -> VecEnvObs:
         """Begin all games; returns begin anew, what is known of them stays."""
         self._returns = np.zeros(self.num_envs)
         return self.venv.reset()

@@ -7,7 +7,7 @@ the order that convolutions are slow in, and another copy of all of them is made
 Cost: memory for the pictures, steps x envs x 12 kB, 0.8 GB for 256 x 256.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -62,9 +62,10 @@ class PictureRollouts(RolloutBuffer):
         self.pos += 1
         self.full = self.pos == self.buffer_size
 
-    def get(self, batch_size: int | None = None) -> Iterator[RolloutBufferSamples]:
+    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
         """Every frame once, in random order, in minibatches (by default one of all)."""
-        assert self._pictures is not None and self.full
+        assert self._pictures is not None
+        assert self.full
         frames = self.buffer_size * self.n_envs
         pictures = self._pictures.flatten(0, 1)
         columns = [

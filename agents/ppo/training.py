@@ -56,7 +56,9 @@ def train_ppo(
             commit(trainer, directory)
         while len(trainer.curve) < rounds and time.monotonic() - began < max_minutes * 60:
             found = trainer.play_round()
-            progress.set_postfix(success=f"{found.success:.3f}", mean_return=f"{found.mean_return:.2f}", refresh=False)
+            progress.set_postfix(
+                success=f"{found.success:.3f}", mean_return=f"{found.mean_return:.2f}", refresh=False
+            )
             progress.update(config.round_frames)
             if is_kept(len(trainer.curve)):
                 _keep_still(trainer, directory)

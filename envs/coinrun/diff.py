@@ -4,25 +4,17 @@ When: `a.diff(b)`, to see or to test that a minimal pair differs in the one thin
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from procscope.envs.cells import Cell
+from procscope.envs.coinrun.cells import CELL_NAMES
 from procscope.envs.coinrun.entities import kind_of
-from procscope.envs.coinrun.paths import Cell
-from procscope.envs.coinrun.value import CELL_NAMES, FIELDS, CoinRunValue
+from procscope.envs.coinrun.value import CoinRunValue
+from procscope.envs.level_diff import FieldChange
 from procscope.envs.state.layout import ENTITY_DTYPE
 
 _CELL_NAME = {number: name for name, number in CELL_NAMES.items()}
-
-
-@dataclass(frozen=True)
-class FieldChange:
-    """One field that differs, and its value in the first and in the second level."""
-
-    field: str
-    before: Any
-    after: Any
 
 
 @dataclass(frozen=True)
@@ -34,35 +26,27 @@ class CoinRunDiff:
     entities: tuple[FieldChange, ...]
     """Entities that differ, `saw 3` being the fourth saw: the fields that do, or None where it is not there."""
     fields: tuple[FieldChange, ...]
-    """The other fields that differ, in the order of `FIELDS`."""
+    """The other fields that differ, in their order."""
 
     def __bool__(self) -> bool:
         return bool(self.cells or self.entities or self.fields)
 
     def __str__(self) -> str:
         lines = [f"cell {cell}: {before} -> {after}" for cell, before, after in self.cells]
-        lines += [
-            f"{change.field}: {change.before} -> {change.after}" for change in self.entities + self.fields
-        ]
+        lines += [str(change) for change in self.entities + self.fields]
         return "\n".join(lines) or "no difference"
 
 
-def diff_coinrun(first: CoinRunValue, second: CoinRunValue) -> CoinRunDiff:
-    """What changes from the first level to the second. Entities are compared in order, kind by kind."""
-    places = np.argwhere(first.cells != second.cells)
-    cells = tuple(
-        ((int(x), int(y)), _CELL_NAME[int(first.cells[y, x])], _CELL_NAME[int(second.cells[y, x])])
-        for y, x in places
+def cell_changes(first: CoinRunValue, second: CoinRunValue) -> tuple[tuple[Cell, str, str], ...]:
+    """((x, y), before, after) of every cell that differs, by name."""
+    return tuple(
+        ((x, y), _CELL_NAME[int(first.cells[y, x])], _CELL_NAME[int(second.cells[y, x])])
+        for y, x in np.argwhere(first.cells != second.cells).tolist()
     )
-    changes = [
-        FieldChange(name, getattr(first, name), getattr(second, name))
-        for name in FIELDS[2:]
-        if getattr(first, name) != getattr(second, name)
-    ]
-    return CoinRunDiff(cells, _entity_changes(first, second), tuple(changes))
 
 
-def _entity_changes(first: CoinRunValue, second: CoinRunValue) -> tuple[FieldChange, ...]:
+def entity_changes(first: CoinRunValue, second: CoinRunValue) -> tuple[FieldChange, ...]:
+    """The entities that differ, compared in order, kind by kind."""
     changes = []
     kinds = [[kind_of(number) for number in level.entities["type"].tolist()] for level in (first, second)]
     for kind in dict.fromkeys(kinds[0] + kinds[1]):

@@ -1,7 +1,7 @@
 """One step of the engine for many agents of CoinRun at once, without the engine: where an action leads.
 
 When: to plan. Trying things out in the engine draws a picture every time (`agents/experts/engine_search.py`); this is
-fifty times faster, and agents of many levels move in one call.
+tens of times faster, and agents of many levels move in one call.
 
     world = World.of(states)                          # once a level
     agents = Agents.of(states)
@@ -33,8 +33,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int64
 
+from procscope.envs.coinrun.cells import COIN, IS_LAVA, IS_WALL
 from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, AGENT_HALF_WIDTH, CRATE, ENEMY, SAW
-from procscope.envs.coinrun.value import COIN, IS_LAVA, IS_WALL
 from procscope.envs.state.batch import read_batch
 
 _F = np.float32
@@ -115,11 +115,8 @@ class Agents(NamedTuple):
         on_crate = np.frombuffer(b"".join(flags), "<i4").reshape(-1, 3)[:, 2] > 0
         agent = batch.agent
         number = np.arange(len(batch)) if levels is None else levels
-        return cls(
-            number.astype(np.int64),
-            *(np.ascontiguousarray(agent[name]) for name in ("x", "y", "vx", "vy")),
-            on_crate,
-        )
+        x, y, vx, vy = (np.ascontiguousarray(agent[name]) for name in ("x", "y", "vx", "vy"))
+        return cls(number.astype(np.int64), x, y, vx, vy, on_crate)
 
     def take(self, index: np.ndarray) -> "Agents":
         """Those with these indices, or those that a mask keeps."""

@@ -10,8 +10,11 @@ Places are centres in cells of the world: the middle of the bottom-left cell is 
 """
 
 from collections.abc import Iterable
+from operator import index
+from typing import SupportsFloat
 
 import numpy as np
+from jaxtyping import Bool
 
 from procscope.envs.state.layout import ENTITY_DTYPE, EntityRecords
 from procscope.envs.state.rules import (
@@ -114,14 +117,26 @@ def entity(kind: str, x: Number, y: Number, **fields: Number) -> EntityRecords:
     record = np.zeros(1, ENTITY_DTYPE)
     for name, value in values.items():
         if name not in _NAMES:
-            raise ValueError(f"the fields of an entity are {', '.join(_NAMES)}; given: {name!r}")
-        try:
-            record[name] = value
-        except (OverflowError, TypeError, ValueError):
-            raise ValueError(
-                f"expected a number that fits the field {name} of an entity; given: {value!r}"
-            ) from None
+            raise ValueError(f"the fields of an entity are {', '.join(_NAMES)}; given: {name!r:.80}")
+        record[name] = entity_number(name, value)
     return record
+
+
+def entity_number(name: str, value: SupportsFloat) -> Number:
+    """A value for a field of an entity as its kind of number; ValueError for what is none, or does not fit."""
+    try:
+        if ENTITY_DTYPE[name].kind == "f":
+            number = float(value)
+            with np.errstate(over="ignore"):  # becomes infinite, which the limits refuse
+                np.float32(number)
+            return number
+        number = index(value)  # pyright: ignore[reportArgumentType]
+        np.int32(number)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(
+            f"expected a number that fits the field {name} of an entity; given: {value!r:.80}"
+        ) from None
+    return number
 
 
 def saw(x: Number, y: Number) -> EntityRecords:
@@ -156,19 +171,31 @@ def kind_of(type_number: int) -> str:
     return next((kind for kind, number in KINDS.items() if number == type_number), "decoration")
 
 
+def is_obstacle(entities: EntityRecords) -> Bool[np.ndarray, " entity"]:
+    """True for saws, enemies and crates."""
+    return np.isin(entities["type"], (SAW, ENEMY, CRATE))
+
+
 def joined(records: Iterable[EntityRecords]) -> EntityRecords:
     """Records in one read-only array, in order."""
-    return frozen_entities(np.concatenate([np.zeros(0, ENTITY_DTYPE), *records]))
+    try:
+        return frozen_entities(np.concatenate([np.zeros(0, ENTITY_DTYPE), *map(frozen_entities, records)]))
+    except TypeError:
+        raise _no_records(records) from None
 
 
 def frozen_entities(entities: EntityRecords) -> EntityRecords:
     """A copy on immutable memory; ValueError unless it is a one-dimensional array of `ENTITY_DTYPE`."""
     if not isinstance(entities, np.ndarray) or entities.dtype != ENTITY_DTYPE or entities.ndim != 1:
-        raise ValueError(
-            "entities must be records made by saw(), enemy(), crate() or agent(), joined in one array; "
-            f"given: {entities!r:.80}"
-        )
+        raise _no_records(entities)
     return np.frombuffer(entities.tobytes(), ENTITY_DTYPE)
+
+
+def _no_records(given: object) -> ValueError:
+    return ValueError(
+        "entities must be records made by saw(), enemy(), crate() or agent(), joined in one array; "
+        f"given: {given!r:.80}"
+    )
 
 
 def check_entities(entities: EntityRecords) -> int:

@@ -11,9 +11,9 @@ Axes: `y x` cells, y upwards.
 import numpy as np
 from jaxtyping import Bool, Int, Integer
 
+from procscope.envs.cells import Cell
+from procscope.envs.coinrun.cells import BARRIER, IS_LAVA, IS_WALL
 from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, AGENT_HALF_WIDTH, CRATE, ENEMY, SAW
-from procscope.envs.coinrun.paths import Cell
-from procscope.envs.coinrun.value import BARRIER, IS_LAVA, IS_WALL
 from procscope.envs.state.layout import EntityRecords
 
 
@@ -68,7 +68,18 @@ def section_boundaries(cells: Integer[np.ndarray, "y x"]) -> tuple[Cell, ...]:
             places.add(int(x) + 1)
         elif left == y and here < y:
             places.add(int(x))
-    open_columns = np.flatnonzero(heights[: width - 1] < len(cells) - 1)
-    end = int(open_columns[-1]) if len(open_columns) else width - 2
+    end, height = _end(heights)
     inner = sorted(x for x in places if x < end)
-    return tuple((x, int(min(heights[x], len(cells) - 1))) for x in [*inner, end])
+    return (*((x, int(min(heights[x], len(cells) - 1))) for x in inner), (end, height))
+
+
+def end_cell(cells: Integer[np.ndarray, "y x"]) -> Cell:
+    """The cell on the ground where the level ends."""
+    return _end(ground_heights(cells))
+
+
+def _end(heights: Int[np.ndarray, " x"]) -> Cell:
+    last_row = len(heights) - 1  # the world is a square
+    open_columns = np.flatnonzero(heights[:-1] < last_row)
+    end = int(open_columns[-1]) if len(open_columns) else len(heights) - 2
+    return (end, int(min(heights[end], last_row)))

@@ -43,21 +43,22 @@ import numpy as np
 from jaxtyping import Bool, Float, Int16, Int32
 
 from procscope.envs.actions import MOVE_STEPS, Move
+from procscope.envs.coinrun.cells import IS_LAVA, IS_WALL, WORLD_CELLS
 from procscope.envs.coinrun.entities import ENEMY, SAW
 from procscope.envs.coinrun.motion import STEPS_PER_SECOND, least_steps
 from procscope.envs.coinrun.paths import steps_to_goals
-from procscope.envs.coinrun.value import IS_LAVA, IS_WALL, WORLD_CELLS
-from procscope.envs.engine import FRAME_SIZE
+from procscope.envs.frames import FRAME_SIZE
 from procscope.envs.state.batch import StateBatch
 
 HAZARDS = ("saw", "enemy", "lava")
 """What `hazard_kind` numbers."""
 
 _NONE = -1
-_TIES = (Move.RIGHT, Move.LEFT, Move.UP, Move.DOWN)
+_TIE_MOVES = np.array([Move.RIGHT, Move.LEFT, Move.UP, Move.DOWN])
+_TIE_STEPS = MOVE_STEPS[_TIE_MOVES].T
 _COIN_MARGIN = 32 / 128
 """Share of the coin's picture that is empty on each side."""
-_FLAGS_AT = 8  # bytes from the tail to has_support, facing_right, is_on_crate
+_ON_CRATE_AT = 16  # bytes from the tail to is_on_crate
 _SUPPORT_X, _SUPPORT_Y = -0.01, 0.01
 """The engine looks for ground that much inside of the agent's sides and below its feet."""
 
@@ -110,9 +111,10 @@ def level_facts(batch: StateBatch) -> CoinRunFacts:
 
 def frame_columns(facts: CoinRunFacts, batch: StateBatch) -> dict[str, np.ndarray]:
     """The labels of the frames that the states show; row i of the facts is the level that state i is in."""
+    # Few and wide NumPy calls: with 64 states, a call costs more than its arithmetic.
     agent = batch.agent
-    x, y = agent["x"].astype(float), agent["y"].astype(float)
-    column, row = (np.clip(np.floor(place), 0, WORLD_CELLS - 1).astype(np.int32) for place in (x, y))
+    x, y = xy = np.stack([agent["x"], agent["y"]]).astype(float)
+    column, row = np.clip(np.floor(xy), 0, WORLD_CELLS - 1).astype(np.int32)
     states = np.arange(len(batch))
     goal = facts.goal[states, row, column].astype(np.int32)
     has_goal = goal >= 0
@@ -120,26 +122,23 @@ def frame_columns(facts: CoinRunFacts, batch: StateBatch) -> dict[str, np.ndarra
     exact_x, exact_y = goal_x + 0.5, goal_y + 0.5
     steps = np.where(has_goal, least_steps(x, y, agent["vx"].astype(float), goal_x, goal_y), _NONE)
     view = views(batch)
-    pixels = view.pixels(exact_x, exact_y)
-    half_disc = (0.5 - _COIN_MARGIN) * FRAME_SIZE / view.cells
-    in_picture = ((pixels > -half_disc[:, None]) & (pixels < FRAME_SIZE + half_disc[:, None])).all(axis=1)
+    goal_at, agent_at = view.pixels(exact_x, exact_y), view.pixels(x, y)
+    half_disc = ((0.5 - _COIN_MARGIN) * FRAME_SIZE / view.cells)[:, None]
+    in_picture = ((goal_at > -half_disc) & (goal_at < FRAME_SIZE + half_disc)).all(axis=1)
     facing_right = agent["is_reflected"] == 0
-    kind, hazard_distance = _nearest_hazard(facts, batch, x, y, facing_right)
-
-    def pixel(places: np.ndarray, there: np.ndarray) -> np.ndarray:
-        inside = there & (places >= 0).all(axis=1) & (places < FRAME_SIZE).all(axis=1)
-        return np.where(inside[:, None], np.floor(places), _NONE).astype(np.int32)
-
-    def of_goal(values: np.ndarray, otherwise: float = _NONE) -> np.ndarray:
-        return np.where(has_goal, values, otherwise).astype(np.float32)
-
-    agent_pixel, goal_pixel = pixel(view.pixels(x, y), np.ones_like(has_goal)), pixel(pixels, has_goal)
+    kind, hazard_distance = _nearest_hazard(facts, batch, xy, facing_right)
+    agent_pixel, goal_pixel = _pixels(np.stack([agent_at, goal_at]))
+    goal_cell = np.where(has_goal, (goal_x, goal_y), _NONE).astype(np.int32)
+    seconds, distance = steps / STEPS_PER_SECOND, np.hypot(exact_x - x, exact_y - y)
+    of_goal = np.where(has_goal, (exact_x, exact_y, distance, seconds), _NONE).astype(np.float32)
+    of_goal_in_picture = np.where(has_goal, goal_at.T, np.nan).astype(np.float32)
+    shown = np.stack([view.left, view.bottom, view.cells]).astype(np.float32)
     return {
         "level_seed": facts.level_seed.copy(),
         "agent_x": column,
         "agent_y": row,
-        "goal_x": np.where(has_goal, goal_x, _NONE).astype(np.int32),
-        "goal_y": np.where(has_goal, goal_y, _NONE).astype(np.int32),
+        "goal_x": goal_cell[0],
+        "goal_y": goal_cell[1],
         "distance_to_goal_cells": facts.steps[states, row, column].astype(np.int32),
         "best_move": _first_moves(facts, states, column, row),
         "agent_exact_x": agent["x"].copy(),
@@ -151,77 +150,74 @@ def frame_columns(facts: CoinRunFacts, batch: StateBatch) -> dict[str, np.ndarra
         "facing_right": facing_right,
         "agent_row": agent_pixel[:, 0],
         "agent_col": agent_pixel[:, 1],
-        "goal_exact_x": of_goal(exact_x),
-        "goal_exact_y": of_goal(exact_y),
-        "goal_row": goal_pixel[:, 0],
-        "goal_col": goal_pixel[:, 1],
-        "goal_row_exact": of_goal(pixels[:, 0], np.nan),
-        "goal_col_exact": of_goal(pixels[:, 1], np.nan),
+        "goal_exact_x": of_goal[0],
+        "goal_exact_y": of_goal[1],
+        "goal_row": np.where(has_goal, goal_pixel[:, 0], _NONE).astype(np.int32),
+        "goal_col": np.where(has_goal, goal_pixel[:, 1], _NONE).astype(np.int32),
+        "goal_row_exact": of_goal_in_picture[0],
+        "goal_col_exact": of_goal_in_picture[1],
         "goal_visible": has_goal & in_picture,
-        "goal_distance_euclidean": of_goal(np.hypot(exact_x - x, exact_y - y)),
+        "goal_distance_euclidean": of_goal[2],
         "least_steps_to_goal": steps.astype(np.int32),
-        "least_seconds_to_goal": of_goal(steps / STEPS_PER_SECOND),
+        "least_seconds_to_goal": of_goal[3],
         "hazard_kind": kind,
         "hazard_distance_euclidean": hazard_distance,
-        "view_left": view.left.astype(np.float32),
-        "view_bottom": view.bottom.astype(np.float32),
-        "view_cells": view.cells.astype(np.float32),
+        "view_left": shown[0],
+        "view_bottom": shown[1],
+        "view_cells": shown[2],
     }
+
+
+def _pixels(places: Float[np.ndarray, "*point rowcol"]) -> Int32[np.ndarray, "*point rowcol"]:
+    """The pixels of places in the picture; -1 in both for those outside of it."""
+    inside = ((places >= 0) & (places < FRAME_SIZE)).all(axis=-1, keepdims=True)
+    return np.where(inside, np.floor(places), _NONE).astype(np.int32)
 
 
 def _first_moves(facts: CoinRunFacts, states: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
     """The first move of a shortest way from the given cells, as `Move`."""
     here = facts.steps[states, row, column]
-    found = np.full(len(states), Move.STAY, np.int32)
-    for move in reversed(_TIES):
-        dx, dy = MOVE_STEPS[move]
-        x, y = np.clip(column + dx, 0, WORLD_CELLS - 1), np.clip(row + dy, 0, WORLD_CELLS - 1)
-        leads_on = (
-            (facts.steps[states, y, x] == here - 1) & ~facts.walls[states, y, x] & ~facts.lava[states, y, x]
-        )
-        found[(here > 0) & leads_on] = move
-    return found
+    x, y = np.clip(np.stack([column, row])[:, None] + _TIE_STEPS[..., None], 0, WORLD_CELLS - 1)
+    leads_on = (facts.steps[states, y, x] == here - 1) & ~(
+        facts.walls[states, y, x] | facts.lava[states, y, x]
+    )
+    found = np.where(leads_on.any(axis=0), _TIE_MOVES[leads_on.argmax(axis=0)], Move.STAY)
+    return np.where(here > 0, found, Move.STAY).astype(np.int32)
 
 
 def _on_ground(facts: CoinRunFacts, batch: StateBatch) -> Bool[np.ndarray, " state"]:
     """Whether the engine will take the agent to be supported: `set_action_xy` of `coinrun.cpp`."""
-    agent, states = batch.agent, np.arange(len(batch))
+    agent = batch.agent
     raw = [
-        state[at.tail + _FLAGS_AT : at.tail + _FLAGS_AT + 12]
+        state[at.tail + _ON_CRATE_AT : at.tail + _ON_CRATE_AT + 4]
         for state, at in zip(batch.states, batch.offsets, strict=True)
     ]
-    is_on_crate = np.frombuffer(b"".join(raw), "<i4").reshape(-1, 3)[:, 2] > 0
+    is_on_crate = np.frombuffer(b"".join(raw), "<i4") > 0
     row = np.floor(agent["y"] - (agent["ry"] + np.float32(_SUPPORT_Y))).astype(int)
-    supported = is_on_crate | (row < 0)
-    for side in (-1, 1):
-        column = np.floor(agent["x"] + side * (agent["rx"] + np.float32(_SUPPORT_X))).astype(int)
-        outside = (column < 0) | (column >= WORLD_CELLS) | (row >= WORLD_CELLS)
-        clipped = np.clip(row, 0, WORLD_CELLS - 1), np.clip(column, 0, WORLD_CELLS - 1)
-        supported |= outside | facts.walls[(states, *clipped)]
-    return supported & (agent["vy"] == 0)
+    reach = agent["rx"] + np.float32(_SUPPORT_X)
+    columns = np.floor(np.stack([agent["x"] - reach, agent["x"] + reach])).astype(int)
+    outside = (columns < 0) | (columns >= WORLD_CELLS) | (row >= WORLD_CELLS)
+    last = WORLD_CELLS - 1
+    wall = facts.walls[np.arange(len(batch)), np.clip(row, 0, last), np.clip(columns, 0, last)]
+    return (is_on_crate | (row < 0) | (outside | wall).any(axis=0)) & (agent["vy"] == 0)
 
 
 def _nearest_hazard(
-    facts: CoinRunFacts, batch: StateBatch, x: np.ndarray, y: np.ndarray, facing_right: np.ndarray
+    facts: CoinRunFacts, batch: StateBatch, xy: np.ndarray, facing_right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kind of the nearest hazard on the side that each agent faces, and its distance; -1 for none."""
-    best = np.full((len(HAZARDS), len(batch)), np.inf)
-    forward = np.where(facing_right, 1.0, -1.0)
     records = batch.entities.records
     types = records["type"]
-    level, row, column = np.nonzero(facts.lava)
-    for number, (state, hazard_x, hazard_y) in enumerate(
-        (
-            *(
-                (at[0], records["x"][at], records["y"][at])
-                for at in (np.nonzero(types == kind) for kind in (SAW, ENEMY))
-            ),
-            (level, column + 0.5, row + 0.5),
-        )
-    ):
-        dx, dy = hazard_x - x[state], hazard_y - y[state]
-        distance = np.where(dx * forward[state] >= 0, np.hypot(dx, dy), np.inf)
-        np.minimum.at(best[number], state, distance)
+    in_list = np.nonzero((types == SAW) | (types == ENEMY))
+    deadly = records[in_list]
+    level, row, column = _marked_cells(facts.lava)
+    state = np.concatenate([in_list[0], level])
+    kinds = np.concatenate([deadly["type"] == ENEMY, np.full(len(level), HAZARDS.index("lava"))])
+    x, y = np.concatenate([deadly["x"], column + 0.5]), np.concatenate([deadly["y"], row + 0.5])
+    dx, dy = x - xy[0, state], y - xy[1, state]
+    ahead = np.where(facing_right[state], dx, -dx) >= 0
+    best = np.full((len(HAZARDS), len(batch)), np.inf)
+    np.minimum.at(best, (kinds, state), np.where(ahead, np.hypot(dx, dy), np.inf))
     nearest = best.argmin(axis=0)
     distance = best[nearest, np.arange(len(batch))]
     found = np.isfinite(distance)
@@ -229,3 +225,13 @@ def _nearest_hazard(
         np.where(found, nearest, _NONE).astype(np.int32),
         np.where(found, distance, _NONE).astype(np.float32),
     )
+
+
+def _marked_cells(marked: Bool[np.ndarray, "level y x"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`np.nonzero`, eight cells at a time: most of a world is empty, and this is done at every step."""
+    words = np.flatnonzero(marked.reshape(-1).view(np.uint64))
+    cells = (words[:, None] * 8 + np.arange(8)).reshape(-1)
+    cells = cells[marked.reshape(-1)[cells]]
+    plane, column = np.divmod(cells, WORLD_CELLS)
+    level, row = np.divmod(plane, WORLD_CELLS)
+    return level, row, column

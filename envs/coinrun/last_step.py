@@ -11,8 +11,8 @@ Cost: 60 microseconds a state.
 
 import numpy as np
 
+from procscope.envs.coinrun.cells import COIN, LAVA, LAVA_TOP, OPEN
 from procscope.envs.coinrun.entities import ENEMY, SAW
-from procscope.envs.coinrun.value import COIN, LAVA, LAVA_TOP, OPEN
 from procscope.envs.state.batch import read_batch
 from procscope.envs.state.layout import ENTITY_DTYPE
 from procscope.envs.state.offsets import locate

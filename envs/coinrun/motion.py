@@ -54,15 +54,8 @@ def _running_steps(across: np.ndarray, speed: np.ndarray) -> np.ndarray:
     """
     top = np.maximum(speed, TOP_SPEED)
     lag = (top - speed) * (1 - MIX) / MIX
-
-    def covered(n: np.ndarray) -> np.ndarray:
-        return top * n - lag * (1 - (1 - MIX) ** n)
-
-    steps = np.floor(across / top)  # never too many: to cover less takes no longer at top speed
-    for _ in range(64):
-        behind = covered(steps) < across - 1e-4
-        if not behind.any():
-            break
-        missing = np.where(behind, (across - covered(steps)) / top, 0.0)
-        steps = steps + np.where(behind, np.maximum(np.floor(missing), 1.0), 0.0)
-    return steps
+    # Never too many, as to cover less takes no longer at top speed; and lag / top more are never too few.
+    fewest = np.floor(across / top)
+    steps = fewest + np.arange(int((lag / top).max(initial=0)) + 3)[:, None]
+    covered = top * steps - lag * (1 - (1 - MIX) ** steps)
+    return fewest + (covered >= across - 1e-4).argmax(axis=0)

@@ -13,14 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int16, Integer
 
+from procscope.envs.coinrun.cells import COIN, IS_LAVA, IS_WALL
 from procscope.envs.paths import UNREACHABLE
 
-Cell = tuple[int, int]
-"""(x, y) of a cell."""
-
-_COIN = 1
-_IS_BLOCKED = np.zeros(128, bool)
-_IS_BLOCKED[[15, 16, 17, 18]] = True  # walls and lava
+_IS_BLOCKED = IS_WALL | IS_LAVA
 _EPS = 0.001  # the engine's, by which boxes are smaller when they touch cells
 _FAR = np.iinfo(np.int16).max
 
@@ -39,7 +35,7 @@ def steps_to_goals(cells: Integer[np.ndarray, "level y x"]) -> GoalMaps:
     n, height, width = cells.shape
     blocked = _IS_BLOCKED.take(cells, mode="clip")
     searched = _rows_to_search(blocked, cells)
-    levels, ys, xs = np.nonzero(cells == _COIN)
+    levels, ys, xs = np.nonzero(cells == COIN)
     steps = np.empty((len(levels), searched, width), np.int16)
     for row, (level, x, y) in enumerate(zip(levels.tolist(), xs.tolist(), ys.tolist(), strict=True)):
         steps[row] = _steps_to(~blocked[level, :searched], x, y)
@@ -104,7 +100,7 @@ def _rows_to_search(blocked: np.ndarray, cells: np.ndarray) -> int:
     """
     height = blocked.shape[1]
     differs = (blocked[:, 1 : height - 1] != blocked[:, : height - 2]).any(axis=(0, 2))
-    has_coin = (cells == _COIN).any(axis=(0, 2))
+    has_coin = (cells == COIN).any(axis=(0, 2))
     rows = max(
         int(np.flatnonzero(differs)[-1]) + 1 if differs.any() else 0,
         int(np.flatnonzero(has_coin)[-1]) if has_coin.any() else 0,

@@ -18,12 +18,19 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Integer
 
+from procscope.envs.coinrun.cells import (
+    BARRIER,
+    COIN,
+    LAVA,
+    LAVA_TOP,
+    OPEN,
+    WALL,
+    WALL_TOP,
+    WORLD_CELLS,
+)
 from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, agent, crate, enemy, joined, saw
 from procscope.envs.coinrun.motion import HIGHEST_STEP, WIDEST_GAP
 from procscope.envs.state.layout import EntityRecords
-
-_WORLD = 64
-_COIN, _WALL, _WALL_TOP, _LAVA, _LAVA_TOP, _BARRIER, _OPEN = 1, 15, 16, 17, 18, 19, 100
 
 
 @dataclass(frozen=True)
@@ -100,21 +107,21 @@ class _Builder:
     """The world so far, built up to column `x` with ground of `height` cells."""
 
     height: int
-    cells: np.ndarray = field(default_factory=lambda: np.full((_WORLD, _WORLD), _OPEN, "<i4"))
+    cells: np.ndarray = field(default_factory=lambda: np.full((WORLD_CELLS, WORLD_CELLS), OPEN, "<i4"))
     entities: list[EntityRecords] = field(default_factory=list)
     x: int = 1
 
     def ground(self, cells: int, height: int | None = None) -> None:
         """So many columns of ground."""
         top = self.height if height is None else height
-        self.columns(cells, [_WALL] * (top - 1) + [_WALL_TOP])
+        self.columns(cells, [WALL] * (top - 1) + [WALL_TOP])
 
     def columns(self, count: int, column: list[int]) -> None:
         """So many columns of these cells, from the bottom."""
-        if self.x + count > _WORLD - 2:
+        if self.x + count > WORLD_CELLS - 2:
             raise ValueError(
-                f"the parts must fit in {_WORLD - 3} columns, the last for the coin; the first {self.x + count - 1} "
-                "columns are full before the end. Use fewer or narrower parts, or less spacing"
+                f"the parts must fit in {WORLD_CELLS - 3} columns, the last for the coin; the first "
+                f"{self.x + count - 1} columns are full before the end. Use fewer or narrower parts, or less spacing"
             )
         self.cells[: len(column), self.x : self.x + count] = np.array(column, "<i4")[:, None]
         self.x += count
@@ -130,10 +137,10 @@ def compose(
     allow_unsolvable: bool = False,
 ) -> Composed:
     """Cells and entities of a level of these parts: see `CoinRunLevel.from_sections`."""
-    if not 1 <= height <= _WORLD // 2:
-        raise ValueError(f"height must be from 1 to {_WORLD // 2} cells; given: {height}")
-    if not 0 <= spacing <= _WORLD // 2:
-        raise ValueError(f"spacing must be from 0 to {_WORLD // 2} cells; given: {spacing}")
+    if not 1 <= height <= WORLD_CELLS // 2:
+        raise ValueError(f"height must be from 1 to {WORLD_CELLS // 2} cells; given: {height}")
+    if not 0 <= spacing <= WORLD_CELLS // 2:
+        raise ValueError(f"spacing must be from 0 to {WORLD_CELLS // 2} cells; given: {spacing}")
     world = _Builder(height)
     world.entities.append(agent(1.5, height + AGENT_HALF_HEIGHT))
     world.ground(max(spacing, 2))
@@ -145,13 +152,13 @@ def compose(
     end = world.x
     world.ground(1)
     if end_wall:
-        world.cells[:, end + 1 :] = _WALL
+        world.cells[:, end + 1 :] = WALL
     else:
-        world.cells[: world.height - 1, end + 1 :] = _WALL
-        world.cells[world.height - 1, end + 1 :] = _WALL_TOP
+        world.cells[: world.height - 1, end + 1 :] = WALL
+        world.cells[world.height - 1, end + 1 :] = WALL_TOP
     if coin:
-        world.cells[world.height, end] = _COIN
-    world.cells[:, 0] = world.cells[:, -1] = world.cells[-1] = _WALL
+        world.cells[world.height, end] = COIN
+    world.cells[:, 0] = world.cells[:, -1] = world.cells[-1] = WALL
     return Composed(world.cells, joined(world.entities))
 
 
@@ -164,22 +171,20 @@ def _add(world: _Builder, section: Section) -> None:
         case Step(change):
             world.height += change
             barrier_x, barrier_y = (x - 1, world.height) if change > 0 else (x, height)
-            if world.cells[barrier_y, barrier_x] == _OPEN:
-                world.cells[barrier_y, barrier_x] = _BARRIER
+            if world.cells[barrier_y, barrier_x] == OPEN:
+                world.cells[barrier_y, barrier_x] = BARRIER
             world.ground(1)
         case Gap(cells):
             world.ground(cells, height=1)
         case Lava(cells):
-            world.columns(
-                cells, ([_WALL] + [_LAVA] * (height - 2) + [_LAVA_TOP]) if height > 1 else [_LAVA_TOP]
-            )
+            world.columns(cells, ([WALL] + [LAVA] * (height - 2) + [LAVA_TOP]) if height > 1 else [LAVA_TOP])
         case Saw(cells):
             world.entities += [saw(x + place + 0.5, height + 0.5) for place in range(cells)]
             world.ground(cells)
         case Enemy(cells, theme):
             world.entities.append(enemy(x + 1 + cells / 2, height + 0.5, theme=theme))
             world.ground(cells + 2)
-            world.cells[height, [x, x + cells + 1]] = _BARRIER
+            world.cells[height, [x, x + cells + 1]] = BARRIER
         case Crate(count, theme):
             world.entities += [crate(x + 0.5, height + place + 0.5, theme=theme) for place in range(count)]
             world.ground(1)
@@ -190,9 +195,9 @@ def _check(section: Section, number: int, height: int, allow_unsolvable: bool) -
     given = f"part {number} is {section}, on ground of height {height}"
     match section:
         case Step(change):
-            if change == 0 or not 1 <= height + change <= _WORLD // 2:
+            if change == 0 or not 1 <= height + change <= WORLD_CELLS // 2:
                 raise ValueError(
-                    f"a step must lead to ground of another height from 1 to {_WORLD // 2}; {given}"
+                    f"a step must lead to ground of another height from 1 to {WORLD_CELLS // 2}; {given}"
                 )
             if change > HIGHEST_STEP and not allow_unsolvable:
                 raise ValueError(

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import numpy as np
 
+from procscope.envs.coinrun.cells import COIN
 from procscope.envs.coinrun.entities import AGENT_THEMES, CRATE_THEMES, ENEMY_THEMES
 from procscope.envs.coinrun.ground import standing
 from procscope.envs.coinrun.level import CoinRunLevel
-from procscope.envs.coinrun.value import COIN, N_BACKGROUNDS, WALL_THEMES
+from procscope.envs.coinrun.value import N_BACKGROUNDS, WALL_THEMES
 from procscope.envs.games import LevelFunction
 
 Background = Annotated[int, range(N_BACKGROUNDS)]

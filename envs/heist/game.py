@@ -3,13 +3,13 @@
 import struct
 
 from procscope.envs.games import Game
-from procscope.envs.heist.bytes import GEM
 from procscope.envs.heist.labels import frame_columns, level_facts
 from procscope.envs.heist.level import HeistLevel
+from procscope.envs.heist.records import GEM
 from procscope.envs.heist.variants import VARIANTS, agent_anywhere, midway
 from procscope.envs.state.batch import read_batch
 from procscope.envs.state.layout import ENTITY_DTYPE
-from procscope.envs.state.offsets import EPISODE_DTYPE
+from procscope.envs.state.offsets import EPISODE_DTYPE, field_offset
 
 SHOWN_GEM = 60
 """A type of entity that Heist has no rule for: it is drawn with its image, the gem's, and touched without effect."""
@@ -25,12 +25,11 @@ def without_ending(state: bytes, complete: bool) -> bytes:
     batch = read_batch([state])
     (at,) = batch.offsets
     changed = bytearray(state)
-    fields, entity = EPISODE_DTYPE.fields or {}, ENTITY_DTYPE.fields or {}
-    timeout = at.episode + fields["timeout"][1]
+    timeout = at.episode + field_offset(EPISODE_DTYPE, "timeout")
     struct.pack_into("<i", changed, timeout, int(batch.timeout[0]) + 1)
     if complete:
-        for slot in range(at.entity_count):
-            kind = at.entities + slot * ENTITY_DTYPE.itemsize + entity["type"][1]
+        first = at.entities + field_offset(ENTITY_DTYPE, "type")
+        for kind in range(first, at.scene, ENTITY_DTYPE.itemsize):
             if struct.unpack_from("<i", changed, kind)[0] == GEM:
                 struct.pack_into("<i", changed, kind, SHOWN_GEM)
     return bytes(changed)

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from procscope.envs.cells import Cell, cells_where, free_neighbours, reachable_cells
 from procscope.envs.heist.search import with_locks
-from procscope.envs.heist.value import COLOURS, Key, Lock, Offset
+from procscope.envs.heist.things import COLOURS, Key, Lock, Offset
 from procscope.envs.maze.generator import draw_walls
-from procscope.envs.maze.structure import Cell, free_neighbours, reachable_cells
 
 SMALLEST_MAZE = 5
 _LEAST_OFFSET, _OFFSET_RANGE = 0.375, 0.25
@@ -53,7 +53,7 @@ def draw_world(size: int, world: int, rng: np.random.Generator) -> Bool[np.ndarr
 
 def forks(walls: Bool[np.ndarray, "y x"]) -> tuple[Cell, ...]:
     """Free cells with three or four free neighbours: where the engine puts locks. The bottom row first."""
-    return tuple((int(x), int(y)) for y, x in np.argwhere(~walls & (free_neighbours(walls) > 2)))
+    return cells_where(~walls & (free_neighbours(walls) > 2))
 
 
 def draw_things(walls: Bool[np.ndarray, "y x"], n_keys: int, rng: np.random.Generator) -> Things:
@@ -102,8 +102,8 @@ def _first_lock(
 
     All seen cells count as its first ring, so a lock beside any of them comes before those further on.
     """
-    known = {(int(x), int(y)) for y, x in np.argwhere(seen)}
-    spaces = {(int(x), int(y)) for y, x in np.argwhere(free & ~seen)} - set(shut)
+    known = set(cells_where(seen))
+    spaces = set(cells_where(free & ~seen)) - set(shut)
     ring = known
     while ring:
         further = set()

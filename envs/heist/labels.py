@@ -37,24 +37,29 @@ Axes: `state` or `level` of the batch; `held` the set of colours held; `y x` cel
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int, Int8, Int16, Int32
+from jaxtyping import Bool, Float32, Int, Int8, Int16, Int32
 
-from procscope.envs.heist.bytes import FREE, GEM, HALF_SIZES, KEY, LOCK
+from procscope.envs.frames import FRAME_SIZE
 from procscope.envs.heist.motion import steered
-from procscope.envs.heist.plans import NOTHING, plan_maps
-from procscope.envs.heist.value import COLOURS
+from procscope.envs.heist.plans import N_HELD, NOTHING, plan_maps
+from procscope.envs.heist.records import GEM, HALF_SIZES, KEY, LOCK
+from procscope.envs.heist.things import COLOURS
 from procscope.envs.state.batch import StateBatch
+from procscope.envs.state.rules import FREE
 
 KINDS = ("key", "lock", "gem")
 """What `next_target_kind` numbers."""
 
-PICTURE = 64
 _KINDS_BY_TYPE = np.full(12, NOTHING, np.int8)
 _KINDS_BY_TYPE[[KEY, LOCK, GEM]] = range(3)
 _NAMED = (*(f"{kind}_{colour}" for kind in KINDS[:2] for colour in COLOURS), "goal")
 """The things that have columns of their own, by 3 * kind + colour; the gem has the colour 0."""
 
 _NAMED_HALF_SIZES = np.array([HALF_SIZES[KEY]] * 3 + [HALF_SIZES[LOCK]] * 3 + [HALF_SIZES[GEM]], np.float32)
+
+
+_HOLDS: np.ndarray = np.arange(N_HELD)[:, None] >> np.arange(len(COLOURS)) & 1 > 0
+"""[set of colours held, colour]"""
 
 
 class HeistFacts(NamedTuple):
@@ -141,7 +146,7 @@ def frame_columns(facts: HeistFacts, batch: StateBatch) -> dict[str, np.ndarray]
     goal_xy = centres[:, -1]
     target_xy = _centre_of(things, kind, colour, target)
     # With the target in the agent's own cell, the way there is the straight one.
-    in_cell = found & (target == agent).all(axis=1)
+    in_cell = found & _both(target == agent)
     moves = np.where(in_cell, 2, facts.moves[here])
     to_target = np.where(in_cell[:, None], target_xy - agent_xy, np.float32(0))
     columns: dict[str, np.ndarray] = {
@@ -159,16 +164,16 @@ def frame_columns(facts: HeistFacts, batch: StateBatch) -> dict[str, np.ndarray]
         "agent_exact_y": agent_xy[:, 1],
         "agent_speed_x": batch.agent_velocity[:, 0],
         "agent_speed_y": batch.agent_velocity[:, 1],
-        "agent_moving": (batch.agent_velocity != 0).any(axis=1),
+        "agent_moving": ~_both(batch.agent_velocity == 0),
         "goal_distance_euclidean": _distances(agent_xy, goal_xy),
         "target_distance_euclidean": _distances(agent_xy, target_xy),
-        "n_keys_held": ((held[:, None] >> np.arange(len(COLOURS))) & 1).sum(axis=1).astype(np.int32),
-        "n_keys_left": (things.kinds == KINDS.index("key")).sum(axis=1).astype(np.int32),
-        "n_locks_left": (things.kinds == KINDS.index("lock")).sum(axis=1).astype(np.int32),
+        "n_keys_held": _HOLDS.sum(axis=1, dtype=np.int32)[held],
+        "n_keys_left": np.count_nonzero(things.kinds == KINDS.index("key"), axis=1).astype(np.int32),
+        "n_locks_left": np.count_nonzero(things.kinds == KINDS.index("lock"), axis=1).astype(np.int32),
     }
     columns |= _place_columns(batch, width, centres)
     for number, colour_name in enumerate(COLOURS):
-        columns[f"holds_{colour_name}"] = (held >> number & 1).astype(bool)
+        columns[f"holds_{colour_name}"] = _HOLDS[held, number]
     return columns
 
 
@@ -224,7 +229,7 @@ def _centre_of(
     things: Things, kind: np.ndarray, colour: np.ndarray, cell: np.ndarray
 ) -> Float32[np.ndarray, "state xy"]:
     """Centre of the thing of this kind in this cell of each state; NaN where it is not there."""
-    wanted = (things.kinds == kind[:, None]) & (things.xy.astype(np.int32) == cell[:, None]).all(axis=2)
+    wanted = (things.kinds == kind[:, None]) & _both(things.xy.astype(np.int32) == cell[:, None])
     wanted &= kind[:, None] >= 0
     slot = wanted.argmax(axis=1)
     rows = np.arange(len(slot))
@@ -232,8 +237,14 @@ def _centre_of(
 
 
 def _distances(start: np.ndarray, end: np.ndarray) -> Float32[np.ndarray, " state"]:
-    distance = np.sqrt(((end - start) ** 2).sum(axis=1))
-    return np.where(np.isnan(distance), np.float32(NOTHING), distance).astype(np.float32)
+    between = end - start
+    distance = np.sqrt(between[:, 0] ** 2 + between[:, 1] ** 2)
+    return np.where(np.isnan(distance), np.float32(NOTHING), distance)
+
+
+def _both(flags: Bool[np.ndarray, "*item xy"]) -> Bool[np.ndarray, "*item"]:
+    """Whether both of a pair are True: several times faster than `all` along so short an axis."""
+    return flags[..., 0] & flags[..., 1]
 
 
 def _place_columns(batch: StateBatch, world: int, centres: np.ndarray) -> dict[str, np.ndarray]:
@@ -245,10 +256,10 @@ def _place_columns(batch: StateBatch, world: int, centres: np.ndarray) -> dict[s
     # Shares of the picture, from its left and from its top.
     shares = (points - middle) / span * np.array([1, -1], np.float32) + np.float32(0.5)
     with np.errstate(invalid="ignore"):  # comparisons with NaN are False, which is meant
-        inside = ((shares >= 0) & (shares < 1)).all(axis=2)
+        inside = _both((shares >= 0) & (shares < 1))
         half = _NAMED_HALF_SIZES / span
-        visible = ((shares[:, :-1] > -half) & (shares[:, :-1] < 1 + half)).all(axis=2)
-    pixels = np.where(inside[..., None], shares * PICTURE, NOTHING).astype(np.int32)
+        visible = _both((shares[:, :-1] > -half) & (shares[:, :-1] < 1 + half))
+    pixels = np.where(inside[..., None], shares * FRAME_SIZE, NOTHING).astype(np.int32)
     cells = np.where(np.isnan(centres), NOTHING, centres).astype(np.int32)
     columns: dict[str, np.ndarray] = {"agent_row": pixels[:, -1, 1], "agent_col": pixels[:, -1, 0]}
     for number, name in enumerate(_NAMED):

@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from procscope.envs.actions import Move
-from procscope.envs.heist.bytes import AGENT_HALF_SIZE, GEM, HALF_SIZES, KEY
+from procscope.envs.heist.records import AGENT_HALF_SIZE, GEM, HALF_SIZES, KEY
 
 KEPT_SPEED = 0.45
 ACCELERATION = 0.3375

@@ -18,11 +18,13 @@ import numpy as np
 from jaxtyping import Bool, Int, Int8, Int16
 
 from procscope.envs.actions import MOVE_STEPS, Move
-from procscope.envs.heist.value import COLOURS, HeistValue
-from procscope.envs.maze.structure import Cell
+from procscope.envs.cells import Cell
+from procscope.envs.heist.things import COLOURS
+from procscope.envs.heist.value import HeistValue
 from procscope.envs.paths import UNREACHABLE, best_moves
 
 N_HELD = 2 ** len(COLOURS)
+"""Sets of colours that can be held."""
 NOTHING = -1
 _NEIGHBOURS = MOVE_STEPS[[Move.LEFT, Move.DOWN, Move.UP, Move.RIGHT]]
 

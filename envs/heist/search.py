@@ -11,7 +11,7 @@ from collections.abc import Mapping, Set
 import numpy as np
 from jaxtyping import Bool
 
-from procscope.envs.maze.structure import Cell, reachable_cells
+from procscope.envs.cells import Cell, reachable_cells
 
 
 def with_locks(

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
+from procscope.envs.cells import Cell
 from procscope.envs.heist.level import HeistLevel
-from procscope.envs.heist.value import COLOURS, MIDDLE, Key, Lock, checked_colour
-from procscope.envs.maze.structure import Cell
+from procscope.envs.heist.things import COLOURS, MIDDLE, Key, Lock, checked_colour
 from procscope.envs.state.offsets import locate
 
 _MOVABLE = ("key", "lock", "gem", "agent")

@@ -20,20 +20,33 @@ not the middle of a cell, or when the agent stands on a key or the gem, which is
 Axes: y = cell row, counted upwards; x = cell column, counted to the right.
 """
 
-import re
-import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from procscope.envs.heist.value import COLOURS, FIELDS, MIDDLE, HeistValue, Key, Lock, Offset
-from procscope.envs.maze.structure import Cell
-from procscope.envs.maze.text import walls_from_rows, walls_to_rows
+from procscope.envs.cells import Cell
+from procscope.envs.drawings import (
+    LOOK_EXAMPLE,
+    Fields,
+    look_notes,
+    read_drawing,
+    read_look_note,
+    read_notes,
+    walls_from_rows,
+    walls_to_rows,
+)
+from procscope.envs.heist.things import COLOURS, MIDDLE, Key, Lock, Offset
+from procscope.envs.heist.value import HeistValue
+from procscope.envs.level_json import check_values, checked_cell, checked_object, checked_pair, checked_rows
 
 LEGEND = "# wall   . free   @ agent   * gem   b g r blue, green, red key   B G R lock"
 _KEYS = dict(zip("bgr", COLOURS, strict=True))
 _LOCKS = dict(zip("BGR", COLOURS, strict=True))
-_NOTES = "mode level_seed background theme held agent velocity rotation off-centre".split()
+_EXAMPLE = (
+    f"{LOOK_EXAMPLE}   held: blue yes, green no   agent: 3.25 0.5   velocity: 0.1 0.0   rotation: 1.5   "
+    "off-centre: 6.5938 2.4501"
+)
 
 
 def format_heist(level: HeistValue) -> str:
@@ -50,15 +63,10 @@ def format_heist(level: HeistValue) -> str:
         drawing[level.gem[1], level.gem[0]] = "*"
         points.append((level.gem, level.gem_offset))
     hidden = drawing[level.agent[1], level.agent[0]] != "@"
-    background = "none"
-    if level.background is not None:
-        background = f"{level.background} at {np.float32(level.background_offset)!s}"
-    seed = "none" if level.level_seed is None else level.level_seed
     held = ", ".join(
         f"{colour} {'yes' if holds else 'no'}" for colour, holds in zip(COLOURS, level.held, strict=False)
     )
-    notes = f"mode: {level.mode}   level_seed: {seed}   background: {background}   theme: {level.theme}"
-    notes += f"   held: {held or 'none'}"
+    notes = f"{look_notes(level)}   held: {held or 'none'}"
     more = []
     if hidden or level.agent_offset != MIDDLE:
         more.append(f"agent: {_point(level.agent, level.agent_offset)}")
@@ -73,114 +81,75 @@ def format_heist(level: HeistValue) -> str:
     return "\n".join([*lines, "   ".join(more)] if more else lines)
 
 
-def parse_heist(text: str) -> dict[str, Any]:
+def parse_heist(text: str) -> Fields:
     """The fields of a level, by name, that the text says; what it does not say is left out.
 
-    The drawing may be indented, and blank lines may come before it. Raises ValueError naming line and column (both
-    from 1) of a character that is not in the legend, a line longer or shorter than the first, a second agent or gem, a
-    note that is not known or does not fit the drawing; and for a drawing without agent.
+    Raises ValueError, naming line and column, for what `read_drawing` and `read_notes` refuse, a second agent or gem, a
+    note that does not fit the drawing; and for a drawing without agent.
     """
-    lines = text.expandtabs().splitlines()
-    first = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if first is None:
-        raise ValueError(f"expected a drawing of a Heist level ({LEGEND}); the text is empty")
-    end = next((number for number in range(first, len(lines)) if not lines[number].strip()), len(lines))
-    indent = len(lines[first]) - len(textwrap.dedent("\n".join(lines[first:end])).splitlines()[0])
-    rows = [line.rstrip()[indent:] for line in lines[first:end]]
-    marks: dict[str, Cell] = {}
-    keys: list[Key] = []
-    locks: list[Lock] = []
-    for number, row in enumerate(rows):
-        for column, character in enumerate(row):
-            where = f"line {first + number + 1}, column {indent + column + 1}"
-            cell = (column, len(rows) - 1 - number)
-            if character in _KEYS:
-                keys.append(Key(_KEYS[character], cell))
-            elif character in _LOCKS:
-                locks.append(Lock(_LOCKS[character], cell))
-            elif character in "@*":
-                what = {"@": "agent", "*": "gem"}[character]
-                if what in marks:
-                    x, y = marks[what]
-                    before = f"line {first + len(rows) - y}, column {indent + x + 1}"
-                    raise ValueError(f"{where}: a second {what}; the first is in {before}. Keep one")
-                marks[what] = cell
-            elif character not in "#.":
-                raise ValueError(f"{where}: {character!r} is no part of a Heist level. Legend: {LEGEND}")
-        if len(row) != len(rows[0]):
-            raise ValueError(
-                f"line {first + number + 1}, column {indent + min(len(row), len(rows[0])) + 1}: the line has "
-                f"{len(row)} cells and the first has {len(rows[0])}; all must be equally long"
-            )
-    found: dict[str, Any] = {"walls": walls_from_rows(rows), "gem": marks.get("gem")}
-    found |= {"keys": tuple(keys), "locks": tuple(locks)}
-    if "agent" in marks:
-        found["agent"] = marks["agent"]
-    for number, line in enumerate(lines[end:], end + 1):
-        if line.strip() and line.strip() != LEGEND:
-            _parse_notes(line.strip(), number, found)
+    drawing = read_drawing(text, "a Heist level", LEGEND, {*"#.@*", *_KEYS, *_LOCKS})
+    agent = drawing.only("agent", "@")
+    found: Fields = {
+        "walls": drawing.walls(),
+        "gem": drawing.only("gem", "*"),
+        "keys": tuple(Key(_KEYS[mark], cell) for cell, mark in drawing.marks() if mark in _KEYS),
+        "locks": tuple(Lock(_LOCKS[mark], cell) for cell, mark in drawing.marks() if mark in _LOCKS),
+    }
+    if agent is not None:
+        found["agent"] = agent
+    for number, line in drawing.lines:
+        found |= read_notes(number, line, _note_reader(found), _EXAMPLE)
     if "agent" not in found:
         raise ValueError(
-            f"line {first + 1}, column {indent + 1}: the drawing has no agent (@). Legend: {LEGEND}"
+            f"{drawing.place((0, len(drawing.rows) - 1))}: the drawing has no agent (@). Legend: {LEGEND}"
         )
     return found
 
 
-def _parse_notes(line: str, number: int, found: dict[str, Any]) -> None:
-    """Add what a line of notes says to the fields found so far."""
-    for note in re.split(r"\s{2,}", line):
-        name, colon, value = (part.strip() for part in note.partition(":"))
-        try:
-            if not colon or name not in _NOTES:
-                raise ValueError("there is no such note")
-            _parse_note(name, value, found)
-        except ValueError as problem:
-            raise ValueError(
-                f"line {number}, column {line.index(note) + 1}: {note!r} is not understood: {problem}. After the "
-                "drawing come notes like: mode: easy   level_seed: 7   background: 4 at 0.25   theme: textured   "
-                "held: blue yes, green no   agent: 3.25 0.5   velocity: 0.1 0.0   rotation: 1.5   "
-                "off-centre: 6.5938 2.4501"
-            ) from None
+def _note_reader(found: Fields) -> Callable[[str, str], Fields]:
+    """What reads a note about the level of which these fields have been found so far."""
+
+    def read_note(name: str, value: str) -> Fields:
+        if name == "held":
+            return {name: _read_held(value)}
+        if name == "agent":
+            cell, offset = _read_point(value)
+            if found.get("agent", cell) != cell:
+                raise ValueError(f"the drawing has the agent at {found['agent']}")
+            return {"agent": cell, "agent_offset": offset}
+        if name == "velocity":
+            vx, vy = map(float, value.split())
+            return {"agent_velocity": (vx, vy)}
+        if name == "rotation":
+            return {"agent_rotation": float(value)}
+        if name == "off-centre":
+            return _read_off_centre(value, found)
+        return read_look_note(name, value)
+
+    return read_note
 
 
-def _parse_note(name: str, value: str, found: dict[str, Any]) -> None:
-    if name == "level_seed":
-        found[name] = None if value == "none" else int(value)
-    elif name == "background":
-        index_text, _, offset = value.partition(" at ")
-        found[name] = None if value == "none" else int(index_text)
-        if offset:
-            found["background_offset"] = float(offset)
-    elif name == "held":
-        entries = [] if value == "none" else [entry.split() for entry in value.split(",")]
-        if [entry[:1] for entry in entries] != [[colour] for colour in COLOURS[: len(entries)]] or any(
-            entry[1:] not in (["yes"], ["no"]) for entry in entries
-        ):
-            raise ValueError(
-                f"expected yes or no for the first colours of {', '.join(COLOURS)}, in that order"
-            )
-        found[name] = tuple(entry[1] == "yes" for entry in entries)
-    elif name == "agent":
-        cell, found["agent_offset"] = _read_point(value)
-        if found.setdefault("agent", cell) != cell:
-            raise ValueError(f"the drawing has the agent at {found['agent']}")
-    elif name == "velocity":
-        vx, vy = map(float, value.split())
-        found["agent_velocity"] = (vx, vy)
-    elif name == "rotation":
-        found["agent_rotation"] = float(value)
-    elif name == "off-centre":
-        for cell, offset in map(_read_point, value.split(",")):
-            if cell == found["gem"]:
-                found["gem_offset"] = offset
-                continue
-            if cell not in [key.cell for key in found["keys"]]:
-                raise ValueError(f"there is no key and no gem at {cell}")
-            found["keys"] = tuple(
-                key._replace(offset=offset) if key.cell == cell else key for key in found["keys"]
-            )
-    else:
-        found[name] = value
+def _read_held(value: str) -> tuple[bool, ...]:
+    entries = [] if value == "none" else [entry.split() for entry in value.split(",")]
+    if [entry[:1] for entry in entries] != [[colour] for colour in COLOURS[: len(entries)]] or any(
+        entry[1:] not in (["yes"], ["no"]) for entry in entries
+    ):
+        raise ValueError(f"expected yes or no for the first colours of {', '.join(COLOURS)}, in that order")
+    return tuple(entry[1] == "yes" for entry in entries)
+
+
+def _read_off_centre(value: str, found: Fields) -> Fields:
+    """Keys and gem with the offsets of the points listed."""
+    changed: Fields = {}
+    keys = {key.cell: key for key in found["keys"]}
+    for cell, offset in map(_read_point, value.split(",")):
+        if cell == found["gem"]:
+            changed["gem_offset"] = offset
+        elif cell in keys:
+            keys[cell] = keys[cell]._replace(offset=offset)
+        else:
+            raise ValueError(f"there is no key and no gem at {cell}")
+    return changed | {"keys": tuple(keys.values())}
 
 
 def _point(cell: Cell, offset: Offset) -> str:
@@ -215,60 +184,25 @@ def heist_to_json(level: HeistValue) -> dict[str, Any]:
 
 def heist_from_json(values: dict[str, Any]) -> dict[str, Any]:
     """The fields of a level from the JSON values of `heist_to_json`; ValueError where they are not of that form."""
-    if set(values) != set(FIELDS):
-        raise ValueError(f"expected the fields {', '.join(FIELDS)}; given: {', '.join(sorted(values))}")
-    kinds: dict[str, Any] = {
-        **dict.fromkeys(("walls", "agent", "keys", "locks", "held"), list),
-        **dict.fromkeys(("agent_offset", "agent_velocity", "gem_offset"), list),
-        **dict.fromkeys(("mode", "theme"), str),
-        **dict.fromkeys(("level_seed", "background"), int | None),
-        **dict.fromkeys(("background_offset", "agent_rotation"), float | int),
-        "gem": list | None,
-    }
-    for name, kind in kinds.items():
-        if not isinstance(values[name], kind) or isinstance(values[name], bool):
-            raise ValueError(
-                f"expected {name} to be {getattr(kind, '__name__', kind)}; given: {values[name]!r}"
-            )
-    rows = values["walls"]
-    if not rows or any(
-        not isinstance(row, str) or len(row) != len(rows[0]) or set(row) - {"#", "."} for row in rows
-    ):
-        raise ValueError(
-            f"expected walls to be rows of # and . of equal length, the top row first; given: {rows}"
-        )
+    lists = ("walls", "agent", "keys", "locks", "held", "agent_offset", "agent_velocity", "gem_offset")
+    kinds = dict.fromkeys(lists, list) | {"gem": list | None, "agent_rotation": float | int}
+    check_values(values, HeistValue.field_names(), kinds)
     if not all(isinstance(flag, bool) for flag in values["held"]):
-        raise ValueError(f"expected held to be true or false for each colour; given: {values['held']!r}")
-    keys = [_thing("keys", key, ("colour", "cell", "offset")) for key in values["keys"]]
-    locks = [_thing("locks", lock, ("colour", "cell")) for lock in values["locks"]]
+        raise ValueError(f"expected held to be true or false for each colour; given: {values['held']!r:.80}")
+    keys = [checked_object("keys", key, ("colour", "cell", "offset")) for key in values["keys"]]
+    locks = [checked_object("locks", lock, ("colour", "cell")) for lock in values["locks"]]
     return values | {
-        "walls": walls_from_rows(rows),
-        "agent": _cell("agent", values["agent"]),
-        "gem": None if values["gem"] is None else _cell("gem", values["gem"]),
+        "walls": walls_from_rows(checked_rows("walls", values["walls"], "#.")),
+        "agent": checked_cell("agent", values["agent"]),
+        "gem": None if values["gem"] is None else checked_cell("gem", values["gem"]),
         "keys": tuple(
-            Key(k["colour"], _cell("a key", k["cell"]), _pair("a key's offset", k["offset"])) for k in keys
+            Key(k["colour"], checked_cell("a key", k["cell"]), checked_pair("a key's offset", k["offset"]))
+            for k in keys
         ),
-        "locks": tuple(Lock(lock["colour"], _cell("a lock", lock["cell"])) for lock in locks),
+        "locks": tuple(Lock(lock["colour"], checked_cell("a lock", lock["cell"])) for lock in locks),
         "held": tuple(values["held"]),
-        **{name: _pair(name, values[name]) for name in ("agent_offset", "agent_velocity", "gem_offset")},
-        **{name: float(values[name]) for name in ("background_offset", "agent_rotation")},
+        **{
+            name: checked_pair(name, values[name])
+            for name in ("agent_offset", "agent_velocity", "gem_offset")
+        },
     }
-
-
-def _thing(name: str, value: Any, parts: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(value, dict) or set(value) != set(parts):
-        raise ValueError(f"expected {name} to be objects with {', '.join(parts)}; given: {value!r}")
-    return value
-
-
-def _cell(name: str, value: Any) -> Cell:
-    if not isinstance(value, list) or len(value) != 2 or not all(type(place) is int for place in value):
-        raise ValueError(f"expected {name} to be at a cell [x, y] in whole numbers; given: {value!r}")
-    return (value[0], value[1])
-
-
-def _pair(name: str, value: Any) -> tuple[float, float]:
-    good = isinstance(value, list) and len(value) == 2 and all(type(part) in (int, float) for part in value)
-    if not good:
-        raise ValueError(f"expected {name} to be two numbers; given: {value!r}")
-    return (float(value[0]), float(value[1]))

@@ -18,11 +18,11 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Bool
 
+from procscope.envs.cells import Cell
 from procscope.envs.games import LevelFunction
 from procscope.envs.heist.generator import draw_offset, draw_things, draw_world, forks
 from procscope.envs.heist.level import HeistLevel
-from procscope.envs.heist.value import COLOURS, Key, Lock
-from procscope.envs.maze.structure import Cell
+from procscope.envs.heist.things import COLOURS, Key, Lock
 
 NumberOfKeys = Annotated[int, range(4)]
 """How many pairs of key and lock."""

@@ -1,11 +1,12 @@
 """What the maze brings along: the entry of `procscope.envs.games`."""
 
 from procscope.envs.games import Game
-from procscope.envs.maze.bytes import CHEESE, FREE
+from procscope.envs.maze.bytes import CHEESE
 from procscope.envs.maze.labels import frame_columns, level_facts
 from procscope.envs.maze.level import MazeLevel
 from procscope.envs.maze.variants import VARIANTS, mouse_anywhere, mouse_at_decision_square
 from procscope.envs.state.batch import read_batch
+from procscope.envs.state.rules import FREE
 from procscope.envs.state.write import write_batch
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from procscope.envs.maze.structure import Cell
+from procscope.envs.cells import Cell
 
 
 def draw_maze(size: int, rng: np.random.Generator) -> tuple[Bool[np.ndarray, "y x"], Cell]:

@@ -26,9 +26,10 @@ import numpy as np
 from jaxtyping import Int, Int8, Int16, Int32
 
 from procscope.envs.actions import MOVE_STEPS, Move
-from procscope.envs.maze.bytes import CHEESE, WALL
+from procscope.envs.maze.bytes import CHEESE
 from procscope.envs.paths import UNREACHABLE, best_moves, distance_maps
 from procscope.envs.state.batch import StateBatch
+from procscope.envs.state.rules import WALL
 
 _NONE = -1
 

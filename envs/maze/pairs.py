@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from procscope.envs.actions import Move
+from procscope.envs.cells import Cell, reachable_cells
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.generator import draw_walls
-from procscope.envs.maze.structure import Cell, reachable_cells
 from procscope.envs.maze.value import N_BACKGROUNDS, check_size, mode_of_world
 
 SMALLEST_PAIR = 7

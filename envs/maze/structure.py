@@ -1,43 +1,16 @@
-"""What a maze's walls allow and how they are built: reachable cells, dead ends, the generator's invariants.
+"""How the walls of the engine's mazes are built: the invariants of its generator.
 
-When: through `MazeLevel`; directly for bare wall grids. Source of the invariants: "Notes on the maze
-generator" in the channel-121 study of the maze agent; they hold for every maze of the engine (tests check it
-in each mode).
-Cost: `reachable_cells` about 1 microsecond per cell of the longest path, `invariant_violations` some 50.
+When: through `MazeLevel.violations`; directly for bare wall grids. Source: "Notes on the maze generator" in the
+channel-121 study of the maze agent; they hold for every maze of the engine (tests check it in each mode).
+Cost: some 50 microseconds.
 
 Axes: y = cell row, counted upwards; x = cell column, counted to the right.
 """
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
-Cell = tuple[int, int]
-
-
-def reachable_cells(walls: Bool[np.ndarray, "y x"], start: Cell) -> Bool[np.ndarray, "y x"]:
-    """True where the mouse gets to from `start` (x, y), which must be free.
-
-    The grid is held as the bits of one integer and flooded by shifts, which beats array passes on grids this
-    small.
-    """
-    height, width = walls.shape
-    row = width + 1  # a column of wall keeps the right edge from running over into the next row
-    padded = np.zeros((height, row), dtype=bool)
-    padded[:, :width] = ~walls
-    free = int.from_bytes(np.packbits(padded.ravel(), bitorder="little").tobytes(), "little")
-    flood, before = 1 << (start[1] * row + start[0]), 0
-    while flood != before:
-        before = flood
-        flood |= (flood << 1 | flood >> 1 | flood << row | flood >> row) & free
-    packed = np.frombuffer(flood.to_bytes(-(-height * row // 8), "little"), dtype=np.uint8)
-    bits = np.unpackbits(packed, count=height * row, bitorder="little").astype(bool)
-    return bits.reshape(height, row)[:, :width]
-
-
-def free_neighbours(walls: Bool[np.ndarray, "y x"]) -> Int[np.ndarray, "y x"]:
-    """How many of the four neighbours of each cell are free, whatever the cell itself is."""
-    free = np.pad(~walls, 1).astype(np.int64)
-    return free[:-2, 1:-1] + free[2:, 1:-1] + free[1:-1, :-2] + free[1:-1, 2:]
+from procscope.envs.cells import cells_where, free_neighbours, reachable_cells
 
 
 def invariant_violations(walls: Bool[np.ndarray, "y x"]) -> tuple[str, ...]:
@@ -52,7 +25,7 @@ def invariant_violations(walls: Bool[np.ndarray, "y x"]) -> tuple[str, ...]:
     found: list[str] = []
 
     def note(rule: str, where: np.ndarray) -> None:
-        cells = [(int(x), int(y)) for y, x in np.argwhere(where)]
+        cells = cells_where(where)
         if cells:
             named = ", ".join(map(str, cells[:3])) + (", …" if len(cells) > 3 else "")
             found.append(f"{rule}: {named}")

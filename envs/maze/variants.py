@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Bool
 
 from procscope.envs.actions import MOVE_STEPS, Move
+from procscope.envs.cells import Cell, reachable_cells
 from procscope.envs.games import LevelFunction
 from procscope.envs.maze.generator import draw_walls
 from procscope.envs.maze.level import MazeLevel
-from procscope.envs.maze.structure import Cell, reachable_cells
 from procscope.envs.maze.value import WORLD_CELLS
 
 REGION_CELLS = 5

@@ -106,6 +106,7 @@ ENTITY_LIMITS: dict[str, Limit] = {
     ),
     **dict.fromkeys(("x", "y"), Limit(-256, 512, "It is the centre, in cells of the world")),
     **dict.fromkeys(("vx", "vy"), SPEED),
+    "vrot": Limit(-4, 4, "It is in radians a step, added to the rotation"),
     **dict.fromkeys(
         ("rx", "ry"), Limit(0, MAX_HALF_SIZE, "It is half a size, in cells; great ones hang the engine")
     ),
@@ -147,13 +148,26 @@ class GameRules:
     wall_themes: int = 1
 
 
-_EASY_HARD_MEMORY = {0: "easy", 1: "hard", 10: "memory"}
+DISTRIBUTION_MODES: dict[int, str] = {0: "easy", 1: "hard", 2: "extreme", 10: "memory"}
+"""The engine's number of each mode; no game has all of them."""
+
+WALL, FREE = 51, 100
+"""Cells of the maze and of Heist."""
+
+
+def _modes(*names: str) -> dict[int, str]:
+    return {number: name for number, name in DISTRIBUTION_MODES.items() if name in names}
+
 
 RULES: dict[str, GameRules] = {
-    "maze": GameRules(_EASY_HARD_MEMORY, frozenset({2, 51, 100}), 51, 9, {0: 1, 2: 1, 51: 1}),
-    "heist": GameRules(_EASY_HARD_MEMORY, frozenset({51, 100}), 51, 9, {0: 1, 1: 3, 2: 3, 9: 1, 51: 1}),
+    "maze": GameRules(
+        _modes("easy", "hard", "memory"), frozenset({2, WALL, FREE}), WALL, 9, {0: 1, 2: 1, 51: 1}
+    ),
+    "heist": GameRules(
+        _modes("easy", "hard", "memory"), frozenset({WALL, FREE}), WALL, 9, {0: 1, 1: 3, 2: 3, 9: 1, 51: 1}
+    ),
     "coinrun": GameRules(
-        {0: "easy", 1: "hard"},
+        _modes("easy", "hard"),
         frozenset({1, 15, 16, 17, 18, 19, 100}),
         15,
         62,

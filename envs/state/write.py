@@ -13,7 +13,7 @@ import numpy as np
 
 from procscope.envs.state.batch import StateBatch, read_batch
 from procscope.envs.state.layout import ENTITY_DTYPE
-from procscope.envs.state.offsets import EPISODE_DTYPE, SCENE_DTYPE, SETTINGS_DTYPE, VIEW_DTYPE
+from procscope.envs.state.offsets import EPISODE_DTYPE, SCENE_DTYPE, SETTINGS_DTYPE, VIEW_DTYPE, field_offset
 from procscope.envs.state.rules import (
     FLAG,
     LIMITS,
@@ -32,10 +32,6 @@ Values = np.ndarray | Sequence | float | int
 
 Patch = tuple[list[int], bytes]
 """Where to write in each state, and what: equal shares of the bytes, one after the other."""
-
-
-def _at(dtype: np.dtype, field: str) -> int:
-    return (dtype.fields or {})[field][1]
 
 
 def write_batch(
@@ -89,11 +85,11 @@ def write_batch(
     if agent_xy is not None:
         centres = _floats("agent_xy", agent_xy, (count, 2))
         check_centres(centres[:, 0], centres[:, 1], batch.sizes[:, 0], batch.sizes[:, 1])
-        patch(_with_agents(agents), _at(ENTITY_DTYPE, "x"), centres)
+        patch(_with_agents(agents), field_offset(ENTITY_DTYPE, "x"), centres)
     if agent_velocity is not None:
         velocity = _floats("agent_velocity", agent_velocity, (count, 2))
         check_limit("agent_velocity", velocity, SPEED)
-        patch(_with_agents(agents), _at(ENTITY_DTYPE, "vx"), velocity)
+        patch(_with_agents(agents), field_offset(ENTITY_DTYPE, "vx"), velocity)
 
     episodes = [o.episode for o in batch.offsets]
     if cur_time is not None or timeout is not None:
@@ -103,20 +99,20 @@ def write_batch(
         check_limit("cur_time", time, LIMITS["episode"]["cur_time"])
         check_limit("timeout - cur_time", limit - time, TIME_LEFT)
         if cur_time is not None:
-            patch(episodes, _at(EPISODE_DTYPE, "cur_time"), time)
+            patch(episodes, field_offset(EPISODE_DTYPE, "cur_time"), time)
         if timeout is not None:
-            patch(episodes, _at(EPISODE_DTYPE, "timeout"), limit)
+            patch(episodes, field_offset(EPISODE_DTYPE, "timeout"), limit)
 
     settings = [o.settings for o in batch.offsets]
     if seed_range is not None:
         seeds = _integers("seed_range", seed_range, (count, 2))
         check_limit("seed_range's low", seeds[:, 0], LIMITS["settings"]["level_seed_low"])
         check_limit("seed_range's high - low", seeds[:, 1].astype(np.int64) - seeds[:, 0], SEEDS_IN_RANGE)
-        patch(settings, _at(SETTINGS_DTYPE, "level_seed_low"), seeds)
+        patch(settings, field_offset(SETTINGS_DTYPE, "level_seed_low"), seeds)
     if use_backgrounds is not None:
         flags = _integers("use_backgrounds", use_backgrounds, (count,))
         check_limit("use_backgrounds", flags, FLAG)
-        patch(settings, _at(SETTINGS_DTYPE, "use_backgrounds"), flags)
+        patch(settings, field_offset(SETTINGS_DTYPE, "use_backgrounds"), flags)
     if background_index is not None:
         index = _integers("background_index", background_index, (count,))
         check_limit(
@@ -124,11 +120,11 @@ def write_batch(
             index,
             Limit(0, rules.backgrounds - 1, f"{batch.game} has {rules.backgrounds}"),
         )
-        patch([o.scene for o in batch.offsets], _at(SCENE_DTYPE, "background_index"), index)
+        patch([o.scene for o in batch.offsets], field_offset(SCENE_DTYPE, "background_index"), index)
     if visibility is not None:
         seen = _floats("visibility", visibility, (count,))
         check_limit("visibility", seen, LIMITS["view"]["visibility"])
-        patch([o.view for o in batch.offsets], _at(VIEW_DTYPE, "visibility"), seen)
+        patch([o.view for o in batch.offsets], field_offset(VIEW_DTYPE, "visibility"), seen)
     return _patched(batch.states, patches)
 
 

@@ -62,12 +62,10 @@ DISTANCE: Int[np.ndarray, "cell to"] = distance_maps(np.repeat(FREE[None], N_CEL
 ].astype(np.int64)
 """Steps of the shortest way between two cells."""
 
-TOWARDS: Int[np.ndarray, "cell to"] = AFTER[
-    np.arange(N_CELLS)[:, None], DISTANCE[AFTER].argmin(axis=1)
-]
+TOWARDS: Int[np.ndarray, "cell to"] = AFTER[np.arange(N_CELLS)[:, None], DISTANCE[AFTER].argmin(axis=1)]
 """The next cell on a shortest way."""
 
-_WITHOUT_STAYING = np.where(AFTER == np.arange(N_CELLS)[:, None], -1, AFTER)
+_WITHOUT_STAYING = np.where(np.arange(N_CELLS)[:, None] == AFTER, -1, AFTER)
 
 AWAY: Int[np.ndarray, "cell from"] = np.where(
     (_WITHOUT_STAYING >= 0)[:, :, None], DISTANCE[AFTER], -1
@@ -75,9 +73,7 @@ AWAY: Int[np.ndarray, "cell from"] = np.where(
 AWAY = AFTER[np.arange(N_CELLS)[:, None], AWAY]
 """The neighbour that is furthest from another cell."""
 
-NEIGHBOURS: tuple[Int[np.ndarray, " neighbour"], ...] = tuple(
-    row[row >= 0] for row in _WITHOUT_STAYING
-)
+NEIGHBOURS: tuple[Int[np.ndarray, " neighbour"], ...] = tuple(row[row >= 0] for row in _WITHOUT_STAYING)
 N_NEIGHBOURS: Int[np.ndarray, " cell"] = np.array([len(cells) for cells in NEIGHBOURS])
 NEIGHBOUR: Int[np.ndarray, "cell neighbour"] = np.array(
     [np.resize(cells, N_MOVES - 1) for cells in NEIGHBOURS]

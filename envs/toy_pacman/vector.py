@@ -36,7 +36,9 @@ StepResult = tuple[
 class ToyPacmanVectorEnv(VectorEnv):
     """Games in step."""
 
-    def __init__(self, num_envs: int, *, seed: int = 0, labels: bool = True, max_steps: int = MAX_STEPS) -> None:
+    def __init__(
+        self, num_envs: int, *, seed: int = 0, labels: bool = True, max_steps: int = MAX_STEPS
+    ) -> None:
         """Make the games; `reset` starts them.
 
         Args:
@@ -80,7 +82,9 @@ class ToyPacmanVectorEnv(VectorEnv):
                 f"expected {self.num_envs} integer actions; given shape {actions.shape}, {actions.dtype}"
             )
         if actions.min() < 0 or actions.max() >= N_MOVES:
-            raise ValueError(f"actions must be in 0..{N_MOVES - 1}; given: {actions.min()} .. {actions.max()}")
+            raise ValueError(
+                f"actions must be in 0..{N_MOVES - 1}; given: {actions.min()} .. {actions.max()}"
+            )
         if not self._begun:
             raise ValueError("the games have not begun: call reset() before the first step()")
         points, terminated = self.games.move(actions)
@@ -93,7 +97,12 @@ class ToyPacmanVectorEnv(VectorEnv):
             ended, frames = np.flatnonzero(over), self.games.frames()
             for index in ended:
                 final_obs[index] = frames[index]
-            final = {"final_obs": final_obs, "_final_obs": over, "final_info": self._infos(over), "_final_info": over}
+            final = {
+                "final_obs": final_obs,
+                "_final_obs": over,
+                "final_info": self._infos(over),
+                "_final_info": over,
+            }
             self.games.begin(ended)
             self._steps[ended] = 0
         return self.games.frames(), points, terminated, truncated, self._infos() | final
