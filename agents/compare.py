@@ -42,7 +42,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     Raises ValueError when they are of different numbers of episodes, or of levels that differ.
     """
     if len(first.episodes.success) != len(second.episodes.success) or any(
-        not np.array_equal(first.groups.get(name), groups) for name, groups in second.groups.items()
+        name not in first.groups or not np.array_equal(first.groups[name], groups)
+        for name, groups in second.groups.items()
     ):
         raise ValueError(
             "expected two evaluations of the same levels; these differ in their number or in "

@@ -75,17 +75,15 @@ def main() -> None:
     )
     for way in ways:
         print(f"  {rounds.rate(way, config.round_frames):>9,.0f}  {way}")
-    alone = sum(rounds.seconds[part] for part in parts)
-    for name, ratios, bar in (
-        ("the whole loop against its parts", alone / rounds.seconds["whole loop"], 0.9),
-        (
-            "the whole loop against plain Stable-Baselines3",
-            rounds.seconds["plain Stable-Baselines3"] / rounds.seconds["whole loop"],
-            1.5,
-        ),
+    for name, others, bar in (
+        ("the whole loop against its parts", list(parts), 0.9),
+        ("the whole loop against plain Stable-Baselines3", ["plain Stable-Baselines3"], 1.5),
     ):
+        ratios = sum(rounds.seconds[other] for other in others) / rounds.seconds["whole loop"]
         low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75])
-        print(f"{name}: {median:.3f}  ({low:.3f} to {high:.3f}); bar {bar}")
+        cpu_ratio = sum(rounds.cpu_seconds[other].sum() for other in others)
+        cpu_ratio /= rounds.cpu_seconds["whole loop"].sum()
+        print(f"{name}: {median:.3f}  ({low:.3f} to {high:.3f}), by CPU time {cpu_ratio:.3f}; bar {bar}")
 
 
 def environment_steps(config: PPOConfig) -> Callable[[], None]:

@@ -164,7 +164,7 @@ def test_rounds_are_whole():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"game": "bigfish"}, "there are teachers for the games maze, coinrun; given: 'bigfish'"),
+        ({"game": "bigfish"}, "there are teachers for the games maze, heist, coinrun; given: 'bigfish'"),
         ({"mode": "extreme"}, "maze has the modes easy, hard, memory"),
         ({"variant": ("cheese-topright",)}, "Did you mean cheese-top-right"),
         ({"level_seeds": (9, 9)}, "level_seeds must be a non-empty range"),
@@ -190,7 +190,7 @@ def test_configs_that_cannot_run_are_refused(options, message):
         (["--network", "impalla"], "Did you mean impala"),
         (["--widths", "4", "0", "4"], "widths must be three positive numbers"),
         (["--frames", "100"], "frames must be at least round_frames"),
-        (["--game", "heist"], "heist"),
+        (["--game", "bigfish"], "bigfish"),
         (["--start-from", "maze-easy-toprigth"], "Did you mean maze-easy-topright"),
     ],
 )

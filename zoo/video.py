@@ -184,7 +184,7 @@ def _picture(play: Play, step: int, scale: int) -> UInt8[np.ndarray, "row col 3"
 
 def _palette(pictures: Sequence[Image.Image], colors: int) -> Image.Image:
     """One palette for the whole video: colours that changed from frame to frame would flicker."""
-    chosen = [*pictures[::max(1, len(pictures) // 12)], pictures[-1]]
+    chosen = [*pictures[:: max(1, len(pictures) // 12)], pictures[-1]]
     stacked = np.concatenate([np.asarray(picture) for picture in chosen])
     return Image.fromarray(stacked).quantize(
         colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE

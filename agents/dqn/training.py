@@ -50,6 +50,7 @@ def train_dqn(
     if state is not None:
         trainer.restore(state)
         read_replay(trainer.replay, directory, state.facts["added"])
+        _show(trainer, directory)  # a kill may have come between the commit and this
     directory.mkdir(parents=True, exist_ok=True)
     began = committed = time.monotonic()
     held = len(trainer.curve)
@@ -90,6 +91,10 @@ def commit(trainer: Trainer, directory: Path) -> None:
     write_replay(trainer.replay, directory)
     write_state(directory, trainer.config, trainer.state())
     forget_old_files(trainer.replay, directory)
+    _show(trainer, directory)
+
+
+def _show(trainer: Trainer, directory: Path) -> None:
     save_checkpoint(directory / "network.safetensors", trainer.network, trainer.header())
     write_curve(directory, trainer.curve, trainer.started)
 

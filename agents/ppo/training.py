@@ -47,6 +47,7 @@ def train_ppo(
     trainer = Trainer(config, device)
     if state is not None:
         trainer.restore(state)
+        _show(trainer, directory)  # a kill may have come between the commit and this
     directory.mkdir(parents=True, exist_ok=True)
     began = committed = time.monotonic()
     total, held = rounds * config.round_frames, len(trainer.curve)
@@ -74,6 +75,10 @@ def train_ppo(
 def commit(trainer: Trainer, directory: Path) -> None:
     """Put down where the run stands: one atomic file decides, the others are made from it."""
     write_state(directory, trainer.config, trainer.state())
+    _show(trainer, directory)
+
+
+def _show(trainer: Trainer, directory: Path) -> None:
     save_checkpoint(directory / "network.safetensors", trainer.network, trainer.header())
     write_curve(directory, trainer.curve, trainer.started)
 
