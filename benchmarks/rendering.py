@@ -57,7 +57,7 @@ class Rendering:
         self._engine = scratch_engine(name, mode)
         self._bare = bare_game(NUM_ENVS, 1, name, mode)
         self._buffer = StateBuffer(self._bare)
-        self._taken = dict.fromkeys(("calls alone", "drawn", "edited and drawn"), 0)
+        self._taken: dict[str, int] = dict.fromkeys(("calls alone", "drawn", "edited and drawn"), 0)
         self._edited = self._edits(self._levels, np.random.default_rng(0))
         self._states = [level.to_state() for level in self._edited]
         self.all: dict[str, Callable[[], np.ndarray]] = {
