@@ -7,18 +7,23 @@ callable without arguments that gives an `Actor`; any other name is that of a mo
 An actor sees frames with their ground truth and draws all chance from the generator that it is given, so that
 the same generator gives the same actions.
 
+A network with a memory carries its state of each game from frame to frame (`memory.py`), so one actor serves one
+vector of games; where all games begin anew, it begins with an empty memory.
+
 Axes: `env` games of a vector, `action` raw actions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import nn
 
-from procscope.activations.capture import Captured, capture
+from procscope.activations.acting import greedy_actions, sample_actions
+from procscope.activations.capture import Captured
+from procscope.activations.memory import PolicyMemory, is_recurrent
 from procscope.envs.actions import N_ACTIONS
 from procscope.envs.labels import Columns
 from procscope.workbench import plugins
@@ -35,6 +40,8 @@ class Seen(NamedTuple):
     """The columns of `procscope.envs.labels` for these frames."""
     states: Sequence[bytes]
     """The engine's states that they show."""
+    first: Bool[np.ndarray, "env"] | None = None
+    """Which frames are the first of their episode; only actors with a memory need to be told."""
 
 
 @runtime_checkable
@@ -53,22 +60,33 @@ class RandomActor:
         return rng.integers(0, N_ACTIONS, len(seen.frames))
 
 
-@dataclass(frozen=True)
+@dataclass
 class NetworkActor:
     """Draws from a network's softmax, or takes its best action."""
 
     network: nn.Module
     weights_hash: str
     greedy: bool = False
+    _memory: PolicyMemory | None = field(default=None, init=False, repr=False, compare=False)
 
     def act(self, seen: Seen, rng: np.random.Generator) -> Int[np.ndarray, "env"]:
-        """Raises ValueError: the network has no logits of the raw actions."""
-        return self.choose(capture(self.network, seen.frames, []).logits, rng)
+        """Raises ValueError: the network has no logits of the raw actions, or a memory and is not told what begins."""
+        first = seen.first
+        if first is None:
+            if is_recurrent(self.network):
+                raise ValueError(
+                    "an actor with a memory must be told which frames are the first of their episode; give "
+                    "them as Seen(..., first=...)"
+                )
+            first = np.zeros(len(seen.frames), bool)
+        if self._memory is None or first.all():
+            self._memory = PolicyMemory(self.network, len(seen.frames))
+        return self.choose(self._memory.read(seen.frames, first).logits, rng)
 
     def choose(
         self, logits: Float[np.ndarray, "env action"] | None, rng: np.random.Generator
     ) -> Int[np.ndarray, "env"]:
-        """Actions from logits that are known already (by Gumbel's trick: one draw per logit).
+        """Actions from logits that are known already.
 
         Raises ValueError: there are none, or not one per raw action.
         """
@@ -78,7 +96,7 @@ class NetworkActor:
                 f"expected an actor with {N_ACTIONS} logits, one per raw action; this network gives {given}. "
                 "Take another actor: expert, random or a policy"
             )
-        return (logits if self.greedy else logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+        return greedy_actions(logits) if self.greedy else sample_actions(logits, rng)
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import UInt8
 from torch import nn
 
 from procscope.activations.actors import Acting, NetworkActor, resolve_actor
 from procscope.activations.cache_config import BLOCK_FRAMES, LARGEST_BLOCK_BYTES, CacheConfig
 from procscope.activations.cache_format import ArraySpec, CacheSpec
 from procscope.activations.cache_writer import BlockContents
-from procscope.activations.capture import Captured, capture
 from procscope.activations.hooks import HookedModules
+from procscope.activations.memory import Reader
 from procscope.activations.sampling import Levels, RolloutSampler, SampledBlock, Sampler, StillSampler
 from procscope.envs.engine import FRAME_SIZE
 from procscope.envs.variants import resolve_variants
@@ -48,6 +47,7 @@ class BlockMaker:
         variants = resolve_variants(config.variants, config.game)
         self._variant_names = [variant.name for variant in variants]
         self._acting, self._actor = self._resolve_actor()
+        self.reader = Reader(self.network, config.hook_points, config.batch_size, config.dtype)
         self._levels = Levels(
             config.game,
             config.mode,
@@ -61,22 +61,17 @@ class BlockMaker:
     def make(self, block: int) -> BlockContents:
         """The contents of a block: its frames, activations and labels."""
         frames = self.spec.block_slice(block)
-        sampled = self._sampler.sample(block, frames.stop - frames.start, self.read)
+        sampled = self._sampler.sample(block, frames.stop - frames.start, self.reader)
         arrays = {f"activations/{name}": array for name, array in sampled.captured.activations.items()}
         if self.config.keep_frames:
             arrays["frames"] = sampled.frames
         return BlockContents(arrays, label_table(sampled, " ".join(self._variant_names)))
 
-    def read(self, frames: UInt8[np.ndarray, "frame row col rgb"]) -> Captured:
-        """What the network makes of some frames."""
-        config = self.config
-        return capture(self.network, frames, config.hook_points, config.batch_size, config.dtype)
-
     @cached_property
     def spec(self) -> CacheSpec:
         """What the cache holds; found by running the network on one black frame."""
         config = self.config
-        probe = self.read(np.zeros((1, FRAME_SIZE, FRAME_SIZE, 3), np.uint8))
+        probe = self.reader.single_frames(np.zeros((1, FRAME_SIZE, FRAME_SIZE, 3), np.uint8))
         if self._acting.is_read and isinstance(self._acting.actor, NetworkActor):
             self._acting.actor.choose(probe.logits, np.random.default_rng(0))
         arrays = {

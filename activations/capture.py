@@ -11,6 +11,9 @@ policy again on the last frame of a cut-off episode, and once more per epoch whe
 appended by a hook no longer line up with the steps. Here the rows come from running the network on the
 observations given, and a hook point that passes twice, never, or with another number of rows is an error.
 
+A recurrent network is given its state of each observation and gives back the next (`memory.py` carries it from frame
+to frame).
+
 Cost: the forward pass (IMPALA 16-32-32 on one core: about 1,000 frames/s) and 2 bytes an activation.
 
 Axes: `frame` observations, `action` raw actions.
@@ -23,7 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from torch import Tensor, nn
 
 from procscope.activations.forward import read_network, to_input
@@ -47,6 +50,9 @@ class Captured:
     value: Float32[np.ndarray, "frame"] | None
     """Value, or a reward network's reward; None where the network gives none."""
 
+    state: Tensor | None = None
+    """A recurrent network's state after each observation; None unless one was given before."""
+
     def __len__(self) -> int:
         return len(next(iter(self.activations.values()), self.logits if self.logits is not None else ()))
 
@@ -57,6 +63,9 @@ def capture(
     hook_points: Sequence[str],
     batch_size: int = 64,
     dtype: ActivationType = "float16",
+    *,
+    state: Float32[Tensor, "frame *state"] | None = None,
+    first: Bool[np.ndarray, "frame"] | None = None,
 ) -> Captured:
     """Run `model` on `observations` and keep the activations at `hook_points`, its logits and its value.
 
@@ -70,6 +79,8 @@ def capture(
         batch_size: frames a pass. 64 is fastest on a CPU, 1,000 or so on a GPU; results of different sizes
             differ in the last bits.
         dtype: of the activations kept. Logits and value are float32 always.
+        state: a recurrent network's state before each observation, each being of another game.
+        first: to a recurrent network: which observations are the first of their episode. Without a state, all must be.
 
     Raises:
         ValueError: no observations, an unknown hook point (the nearest are suggested), a hook point that
@@ -84,7 +95,7 @@ def capture(
     hooked = model if isinstance(model, HookedNetwork) else hook_modules(model, hook_points)
     points = select_points(hooked.hook_points(), hook_points)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    rows = _Rows(n_frames)
+    rows, states = _Rows(n_frames), []
     batch = slice(0, 0)
     reached: set[str] = set()
 
@@ -104,16 +115,21 @@ def capture(
         for start in range(0, n_frames, batch_size):
             batch = slice(start, min(start + batch_size, n_frames))
             reached.clear()
-            reading = read_network(model, to_input(observations[batch], device))
+            begins = None if first is None else torch.from_numpy(first[batch]).to(device)
+            before = None if state is None else state[batch]
+            reading = read_network(model, to_input(observations[batch], device), before, begins)
             if missed := [name for name in points if name not in reached]:
                 raise ValueError(
                     f"the forward pass never reached the hook points {missed}, so they have no rows"
                 )
-            for name, tensor in zip(reading._fields, reading, strict=True):
+            for name, tensor in (("logits", reading.logits), ("value", reading.value)):
                 if tensor is not None:
                     rows.write(name, batch, tensor, np.dtype("float32"))
+            if state is not None and reading.state is not None:
+                states.append(reading.state)
     activations = {name: rows.arrays[f"activation {name}"] for name in points}
-    return Captured(activations, rows.arrays.get("logits"), rows.arrays.get("value"))
+    after = torch.cat(states) if states else None
+    return Captured(activations, rows.arrays.get("logits"), rows.arrays.get("value"), after)
 
 
 class _Rows:

@@ -19,8 +19,8 @@ def build(
     greedy: bool = False,
     placement: str = "start",
     levels: tuple[Path, ...] = (),
-    game: str = "maze",
-    mode: str = "easy",
+    game: str | None = None,
+    mode: str | None = None,
     level_seeds: tuple[int, int] = (10**9, 2 * 10**9),
     seed: int = 0,
     variant_seed: int = 0,
@@ -48,8 +48,8 @@ def build(
         greedy: a network that plays takes its best action instead of drawing one.
         placement: where static sampling puts the agent: start, anywhere, or a rule of the game (maze: decision-square).
         levels: level files, with --sample levels.
-        game: the game that is played.
-        mode: its difficulty mode.
+        game: the game that is played; by default the model's own, in the look that it was trained on.
+        mode: its difficulty mode; by default the one that the model was trained in.
         level_seeds: first and last-plus-one level seed; by default levels that training never sees.
         seed: of the levels drawn and the actions.
         variant_seed: of what variants draw.
@@ -62,8 +62,12 @@ def build(
     """
     from procscope.activations.collect import CacheConfig, build_cache
     from procscope.envs.games import game as game_of
+    from procscope.workbench.checkpoints import checkpoint_path, read_checkpoint
     from procscope.workbench.provenance import command_line
 
+    look = dict(read_checkpoint(checkpoint_path(model)).header.environment)
+    own_game, own_mode = look.pop("game", "maze"), look.pop("mode", "easy")
+    played: str = game or own_game
     config = CacheConfig(
         model=model,
         hook_points=hooks,
@@ -74,9 +78,10 @@ def build(
         noise=noise,
         greedy=greedy,
         placement=placement,
-        levels=tuple(game_of(game).level_type.from_file(path, allow_unsolvable=True) for path in levels),
-        game=game,
-        mode=mode,
+        levels=tuple(game_of(played).level_type.from_file(path, allow_unsolvable=True) for path in levels),
+        game=played,
+        mode=mode or (own_mode if played == own_game else "easy"),
+        engine_options=tuple(look.items()) if played == own_game else (),
         level_seeds=level_seeds,
         seed=seed,
         variant_seed=variant_seed,

@@ -3,7 +3,7 @@
 When to use: `capture` and the actors call this; call it yourself to run any network on frames as an
 environment gives them. Networks differ in what they return; this is the one place that knows:
 
-    an output with fields `logits` and `value`   both (the networks written here)
+    an output with fields `logits` and `value`   both (the networks written here), and `state` if it has one
     a tensor [frame, action]                     logits (a Q network's are its action values)
     a tensor [frame] or [frame, 1]               value (a reward network's is its reward)
     a Stable-Baselines3 actor-critic policy      both, from one pass over each of its parts
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from procscope.activations.hooks import HookedModules
@@ -30,6 +30,8 @@ class Reading(NamedTuple):
 
     logits: Float[Tensor, "frame action"] | None
     value: Float[Tensor, "frame"] | None
+    state: Float[Tensor, "frame *state"] | None = None
+    """A recurrent network's state after these frames."""
 
 
 def to_input(observations: np.ndarray | Tensor, device: torch.device | str = "cpu") -> Tensor:
@@ -44,8 +46,17 @@ def to_input(observations: np.ndarray | Tensor, device: torch.device | str = "cp
     return tensor.to(device)
 
 
-def read_network(model: nn.Module, inputs: Tensor) -> Reading:
+def read_network(
+    model: nn.Module,
+    inputs: Tensor,
+    state: Float[Tensor, "frame *state"] | None = None,
+    first: Bool[Tensor, "frame"] | None = None,
+) -> Reading:
     """Run `model` once on `inputs` and pick logits and value out of what it returns.
+
+    Args:
+        state: a recurrent network's state before these frames.
+        first: to a recurrent network: which frames are the first of their episode.
 
     Raises ValueError: the output is none of those listed at the top of this file.
     """
@@ -53,9 +64,9 @@ def read_network(model: nn.Module, inputs: Tensor) -> Reading:
         model = model.model
     if _is_sb3_actor_critic(model):
         return _read_sb3_actor_critic(model, inputs)
-    output = model(inputs)
+    output = model(inputs) if state is None and first is None else model(inputs, state, first)
     if hasattr(output, "logits") and hasattr(output, "value"):
-        return Reading(output.logits, output.value)
+        return Reading(output.logits, output.value, getattr(output, "state", None))
     if isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1:
         return Reading(output, None)
     if isinstance(output, Tensor) and output.ndim in (1, 2):

@@ -13,12 +13,16 @@ blocks can be made in any order, anywhere.
 Static and given levels are not played: `action` is what the actor would do, `reward` is 0, and every frame
 is the last of its episode.
 
+A network with a memory, read or acting, begins every block of rollouts, and every single frame, with an empty one; in
+rollouts it goes on from frame to frame and forgets where an episode ends. The hook points `state_in` and `state` are
+what it remembers before a frame and after it.
+
 Cost: rollouts are stepping with labels plus the forward passes; single frames 0.5 ms a level plus the same.
 
 Axes: `frame` rows of the block, `env` games that step together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -28,14 +32,12 @@ from jaxtyping import UInt8
 
 from procscope.activations.actors import Acting, Seen
 from procscope.activations.capture import Captured
+from procscope.activations.memory import Reader
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.games import game
 from procscope.envs.labels import Columns, label_states
 from procscope.envs.level_supply import LevelSupply
 from procscope.envs.vector import ProcgenVectorEnv
-
-Read = Callable[[UInt8[np.ndarray, "frame row col rgb"]], Captured]
-"""Runs the network that is read, on some frames."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class SampledBlock:
 class Sampler(Protocol):
     """Makes blocks by number."""
 
-    def sample(self, block: int, n_frames: int, read: Read) -> SampledBlock:
-        """The first `n_frames` frames of a block."""
+    def sample(self, block: int, n_frames: int, reader: Reader) -> SampledBlock:
+        """The first `n_frames` frames of a block, and what the reader makes of them."""
         ...
 
     def close(self) -> None:
@@ -106,9 +108,10 @@ class RolloutSampler:
             **dict(self.levels.engine_options),
         )
 
-    def sample(self, block: int, n_frames: int, read: Read) -> SampledBlock:
+    def sample(self, block: int, n_frames: int, reader: Reader) -> SampledBlock:
         rng = np.random.default_rng((self.seed, block))
         env = self._env
+        memory = reader.beside(self.num_envs)
         frames, infos = env.reset(seed=int(rng.integers(2**31)))
         episode = block * self.block_frames + np.arange(self.num_envs)
         next_episode = int(episode[-1]) + 1
@@ -117,9 +120,10 @@ class RolloutSampler:
         readings: list[Captured] = []
         for _ in range(self.block_frames // self.num_envs):
             pictures.append(frames)
-            if self.acting.is_read:
-                readings.append(read(frames))
-            seen = Seen(frames, infos["labels"], env.get_states())
+            first = env.episode_steps == 0
+            if self.acting.is_read or reader.is_recurrent:
+                readings.append(memory.read(frames, first))
+            seen = Seen(frames, infos["labels"], env.get_states(), first)
             actions = self.acting.act(seen, readings[-1] if readings else None, rng)
             row = {"episode": episode.copy(), "step": env.episode_steps, **infos["labels"]}
             frames, rewards, terminated, truncated, infos = env.step(actions)
@@ -129,7 +133,8 @@ class RolloutSampler:
             next_episode += int(done.sum())
         labels = {name: _by_game([row[name] for row in rows], n_frames) for name in rows[0]}
         all_frames = _by_game(pictures, n_frames)
-        return SampledBlock(all_frames, labels, _joined(readings, n_frames) if readings else read(all_frames))
+        captured = _joined(readings, n_frames) if readings else reader.single_frames(all_frames)
+        return SampledBlock(all_frames, labels, captured)
 
     def close(self) -> None:
         if "_env" in self.__dict__:
@@ -161,7 +166,7 @@ class StillSampler:
         )
         return Engine(options)
 
-    def sample(self, block: int, n_frames: int, read: Read) -> SampledBlock:
+    def sample(self, block: int, n_frames: int, reader: Reader) -> SampledBlock:
         rng = np.random.default_rng((self.seed, block))
         start = block * self.block_frames
         if self.given is None:
@@ -169,8 +174,9 @@ class StillSampler:
         else:
             states = [level.to_state() for level in self.given[start : start + n_frames]]
         frames, truth = self._engine.render(states), label_states(states)
-        captured = read(frames)
-        actions = self.acting.act(Seen(frames, truth, states), captured, rng)
+        captured = reader.single_frames(frames)
+        first = np.ones(len(frames), bool)
+        actions = self.acting.act(Seen(frames, truth, states, first), captured, rng)
         which = {"episode": start + np.arange(n_frames), "step": np.zeros(n_frames, np.int64)}
         played = _played(actions, np.zeros(n_frames), np.ones(n_frames, bool))
         return SampledBlock(frames, which | truth | played, captured)

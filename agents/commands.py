@@ -19,6 +19,9 @@ def train_imitation(
     static_rounds: float = 0.4,
     own_share: float = 0.5,
     remembered_share: float = 0.25,
+    ahead: bool = True,
+    learning_rate: float = 1e-3,
+    batch_norm: bool = False,
     max_rounds: int | None = None,
     max_minutes: float = float("inf"),
     workers: int = 1,
@@ -47,6 +50,11 @@ def train_imitation(
         static_rounds: share of the rounds, the first ones, that learn from fresh levels alone.
         own_share: share of a later round's samples from states that the network itself came to.
         remembered_share: share of samples seen before; where planning is the work (CoinRun), 0.6 and more.
+        ahead: make each round in another process while the one before is learned from; the network's own states are
+            then those of the network one round earlier.
+        learning_rate: the highest of the one-cycle schedule (AdamW).
+        batch_norm: learn with batch normalisation and fold it into the weights that are written; deep networks
+            without residual sums, such as `interpretable-cnn`, hardly learn without.
         max_rounds: stop after this many rounds of 16,384 frames, before the learning rate has fallen.
         max_minutes: stop after the round in which these are over.
         workers: processes that plan, where planning is the work; changes no result.
@@ -67,6 +75,9 @@ def train_imitation(
         static_rounds=static_rounds,
         own_share=own_share,
         remembered_share=remembered_share,
+        ahead=ahead,
+        peak_learning_rate=learning_rate,
+        batch_norm=batch_norm,
         engine_options={"paint_vel_info": True} if paint_velocity else {},
     )
     print(train(config, out, max_minutes, max_rounds, workers))

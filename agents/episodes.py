@@ -7,6 +7,8 @@ or one policy with and without an intervention, given the same states and seed a
     episodes = play_episodes(policy, [level.to_state() for level in levels], seed=0)
     episodes.success.mean()
 
+A network with a memory begins every episode with an empty one.
+
 Cost: the network's forward pass; only games still in play are passed through it.
 
 Axes: `episode` in the order of the states; `action` the 15 raw actions.
@@ -14,6 +16,7 @@ Axes: `episode` in the order of the states; `action` the 15 raw actions.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +24,8 @@ import torch
 from jaxtyping import Bool, Float32, Int64, UInt8
 from tqdm import tqdm
 
-from procscope.agents.acting import policy_logits
+from procscope.activations.acting import policy_logits
+from procscope.activations.memory import PolicyMemory, is_recurrent
 from procscope.agents.loops import FULLY_SHOWN, Loops
 from procscope.envs.actions import MOVE_TO_ACTION, N_ACTIONS, Move
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
@@ -50,9 +54,22 @@ class Episodes(NamedTuple):
     """Cut short while moving between at most four cells."""
 
 
-def policy(network: torch.nn.Module, batch_size: int = 64) -> LogitsOf:
-    """A network as a policy function."""
-    return lambda frames: policy_logits(network, frames, batch_size)
+@dataclass(frozen=True)
+class NetworkPolicy:
+    """A network as a policy; `play_episodes` carries what it remembers of each game."""
+
+    network: torch.nn.Module
+    batch_size: int = 64
+    """Frames a pass."""
+
+    def __call__(self, frames: UInt8[np.ndarray, "frame 64 64 3"]) -> Float32[np.ndarray, "frame action"]:
+        """Logits of single frames. Raises ValueError if the network has a memory."""
+        return policy_logits(self.network, frames, self.batch_size)
+
+
+def policy(network: torch.nn.Module, batch_size: int = 64) -> NetworkPolicy:
+    """A network as a policy."""
+    return NetworkPolicy(network, batch_size)
 
 
 def play_episodes(
@@ -68,11 +85,12 @@ def play_episodes(
     """Play every state to its end, or for `max_steps` steps.
 
     Args:
-        logits_of: the policy; it sees the frames of the games still in play.
+        logits_of: the policy; it sees the frames of the games still in play. A function has no memory; a network
+            may have one (`policy`).
         states: first states of the episodes, of one game and mode.
         seed: of the action noise; not used when greedy.
-        greedy: take the most probable raw action instead of a sampled one. In the maze, rounds of a loop that the
-            policy cannot leave are then not played (`procscope.agents.loops`): it must have no memory.
+        greedy: take the most probable raw action instead of a sampled one. In the maze, rounds of a loop that a
+            policy without memory cannot leave are then not played (`procscope.agents.loops`).
         max_steps: steps after which an episode is cut short, sooner where the game's own time runs out (a maze's
             after 500).
         games: games played side by side.
@@ -95,7 +113,10 @@ def play_episodes(
     noise: dict[int, np.ndarray] = {}
     episode_of = np.full(engine.num_envs, -1)
     trails: dict[int, deque] = {}
-    loops, repeats = Loops(), greedy and engine.options.game in FULLY_SHOWN
+    memory = None
+    if isinstance(logits_of, NetworkPolicy) and is_recurrent(logits_of.network):
+        memory = PolicyMemory(logits_of.network, engine.num_envs, batch_size=logits_of.batch_size)
+    loops, repeats = Loops(), greedy and memory is None and engine.options.game in FULLY_SHOWN
     following = 0
     actions = np.full(engine.num_envs, MOVE_TO_ACTION[Move.STAY], np.int32)
     with tqdm(total=n, desc=progress, unit="episode", disable=progress is None) as bar:
@@ -120,7 +141,10 @@ def play_episodes(
                     limits[episode] -= loops.steps_to_skip(
                         episode, frame, int(result.steps[episode]), int(limits[episode]), STUCK_STEPS
                     )
-            logits = logits_of(frames)
+            if memory is not None:
+                logits = memory.logits(frames, result.steps[playing] == 0, slots)
+            else:
+                logits = logits_of(frames)
             if not greedy:
                 logits = logits + np.stack(
                     [noise[episode][result.steps[episode]] for episode in playing.tolist()]

@@ -7,6 +7,11 @@ from typing import Any, Literal
 GameName = Literal["maze", "heist", "coinrun"]
 Mode = Literal["easy", "hard", "memory"]
 
+_MAX_PACKED = 1_000_000
+"""Levels that `level random` puts into a pack: they are held in memory until it is written."""
+_LEVELS_AT_ONCE = 512
+"""States are up to 50 kB each; more at once would only take memory."""
+
 
 def level_show(
     game: GameName = "maze",
@@ -62,6 +67,7 @@ def level_show(
         level, name = _from_ascii(ascii, allow_unsolvable, game), ascii.stem
     level = _varied(level, variant, variant_seed, 0)
     out = out or Path(f"{name}.png")
+    _check_place(out)
     write_png(out, level.to_state())
     print(f"{level}\n\npicture: {out}")
 
@@ -98,7 +104,7 @@ def level_random(
         game: the game.
         mode: difficulty mode of the engine.
         variant: variants to apply, in order.
-        n: how many levels.
+        n: how many levels: up to 2500 in a sheet, up to a million in a pack.
         seed: of the draw of level seeds, from those for tests and experiments.
         variant_seed: seed of the variants' random choices; with the level's own seed it fixes them.
         columns: pictures in a row; by default about as many as rows.
@@ -106,20 +112,27 @@ def level_random(
     """
     import numpy as np
 
+    from procscope.envs.contact_sheets import MAX_PICTURES
     from procscope.envs.engine import TEST_SEEDS
     from procscope.envs.starting_states import starting_states
 
-    if n < 1:
-        raise ValueError(f"--n must be at least 1; given: {n}")
+    most = {".png": MAX_PICTURES, ".zip": _MAX_PACKED}
+    if out.suffix not in most:
+        raise ValueError(f"--out must be a .png file (a contact sheet) or a .zip (a pack); given: {out}")
+    if not 1 <= n <= most[out.suffix]:
+        raise ValueError(
+            f"--n must be at least 1 and at most {most[out.suffix]} with {out.suffix}; given: {n}"
+        )
+    _check_seeds(seed=seed, variant_seed=variant_seed)
     level_type = _level_type(game)
-    rng = np.random.default_rng(seed)
-    seeds = rng.integers(TEST_SEEDS.start, TEST_SEEDS.stop, n).tolist()
-    states = starting_states(game, seeds, mode=mode, variants=variant, variant_seed=variant_seed)
-    levels = [level_type.from_state(state) for state in states]
+    seeds = np.random.default_rng(seed).integers(TEST_SEEDS.start, TEST_SEEDS.stop, n).tolist()
+    levels: list[Any] = []
+    for start in range(0, n, _LEVELS_AT_ONCE):
+        part = seeds[start : start + _LEVELS_AT_ONCE]
+        states = starting_states(game, part, mode=mode, variants=variant, variant_seed=variant_seed)
+        levels += [level_type.from_state(state) for state in states]
     if out.suffix == ".zip":
-        from procscope.envs.level_packs import write_pack
-
-        write_pack(out, levels)
+        _write_pack(out, levels)
         print(f"wrote {n} levels to {out}")
     else:
         _write_sheet(levels, out, columns)
@@ -156,7 +169,7 @@ def level_edit(
         _level_type(game).from_seed(seed, mode) if file is None else _read_level(file, allow_unsolvable, game)
     )
     try:
-        level = edited(level, script.read_text(encoding="utf-8"))
+        level = edited(level, _text_of(script))
     except ValueError as problem:
         raise ValueError(f"{script}: {problem}") from problem
     _write_level(level, out)
@@ -174,9 +187,7 @@ def level_pack(
         game: the game of .txt files; the others know theirs.
         allow_unsolvable: take levels whose goal cannot be reached.
     """
-    from procscope.envs.level_packs import write_pack
-
-    write_pack(out, [_read_level(file, allow_unsolvable, game) for file in files])
+    _write_pack(out, [_read_level(file, allow_unsolvable, game) for file in files])
     print(f"wrote {len(files)} levels to {out}")
 
 
@@ -191,6 +202,7 @@ def level_unpack(pack: Path, out: Path, format: Literal["json", "txt", "state", 
     from procscope.envs.level_packs import read_pack
 
     levels = read_pack(pack)
+    _check_place(out / "000")
     out.mkdir(parents=True, exist_ok=True)
     digits = max(3, len(str(len(levels) - 1)))
     for number, level in enumerate(levels):
@@ -216,26 +228,45 @@ def _read_level(path: Path, allow_unsolvable: bool, game_name: str) -> Any:
         from procscope.envs.state.offsets import locate
 
         state = path.read_bytes()
-        level = _level_type(locate(state).game).from_state(state)
-        if not allow_unsolvable:
-            level.require_solvable()
+        try:
+            level = _level_type(locate(state).game).from_state(state)
+            if not allow_unsolvable:
+                level.require_solvable()
+        except ValueError as problem:
+            raise ValueError(f"{path}: {problem}") from problem
         return level
     raise ValueError(f"a level is read from a .json, .txt or .state file; given: {path}")
 
 
 def _from_ascii(path: Path, allow_unsolvable: bool, game_name: str) -> Any:
     try:
-        return _level_type(game_name).from_ascii(
-            path.read_text(encoding="utf-8"), allow_unsolvable=allow_unsolvable
-        )
+        return _level_type(game_name).from_ascii(_text_of(path), allow_unsolvable=allow_unsolvable)
     except ValueError as problem:
-        raise ValueError(f"{path}: {problem}") from problem
+        raise ValueError(
+            f"{path}: {problem}. It was read as a level of {game_name}; --game names another"
+        ) from problem
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"expected text in UTF-8; {problem}") from problem
+
+
+def _check_seeds(**seeds: int) -> None:
+    for name, seed in seeds.items():
+        if seed < 0:
+            raise ValueError(f"--{name.replace('_', '-')} must be 0 or more; given: {seed}")
 
 
 def _write_level(level: Any, path: Path) -> None:
     from procscope.envs.pictures import write_png
     from procscope.workbench.atomic import write_bytes_atomically
 
+    _check_place(path)
+    if path.suffix in (".txt", ".state"):  # the other writers make the folder
+        path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
         level.to_file(path)
     elif path.suffix == ".txt":
@@ -248,9 +279,28 @@ def _write_level(level: Any, path: Path) -> None:
         raise ValueError(f"a level is written to a .json, .txt, .state or .png file; given: {path}")
 
 
+def _write_pack(path: Path, levels: Sequence[Any]) -> None:
+    from procscope.envs.level_packs import write_pack
+
+    _check_place(path)
+    write_pack(path, levels)
+
+
+def _check_place(path: Path) -> None:
+    """ValueError where a file of that name cannot be, for something else is there."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it, as {path / f'name{path.suffix}'}")
+    for folder in path.parents:
+        if folder.exists():
+            if not folder.is_dir():
+                raise ValueError(f"{path} cannot be written: {folder} is a file; name one in a folder")
+            return
+
+
 def _write_sheet(levels: Sequence[Any], path: Path, columns: int | None) -> None:
     from procscope.envs.contact_sheets import write_contact_sheet
 
+    _check_place(path)
     write_contact_sheet(path, [level.to_state() for level in levels], columns)
     print(f"contact sheet of {len(levels)} levels: {path}")
 
@@ -259,6 +309,7 @@ def _varied(level: Any, variants: tuple[str, ...], variant_seed: int, place: int
     """The level after the variants; `place` is the level's in a list, for one without a seed."""
     if not variants:
         return level
+    _check_seeds(variant_seed=variant_seed)
     import numpy as np
 
     from procscope.envs.variants import resolve_variants

@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from procscope.envs.actions import N_ACTIONS
+from procscope.envs.arguments import whole_number
 from procscope.envs.frames import FRAME_SIZE, LARGE_FRAME_SIZE
 
 with contextlib.redirect_stderr(io.StringIO()):  # procgen imports gym, which prints that it is unmaintained
@@ -252,9 +253,7 @@ class Engine:
         Each is a pure function of its seed and the options (the level generator's own position too), and
         its seed range is the engine's. Uses the games of this engine as scratch. About 0.2 ms a level.
         """
-        for seed in level_seeds:
-            if not 0 <= seed < ALL_SEEDS.stop:
-                raise ValueError(f"a level seed must be in [0, {ALL_SEEDS.stop}); given: {seed}")
+        level_seeds = [whole_number("a level seed", seed, ALL_SEEDS) for seed in level_seeds]
         template = self._template
         at = seed_range_offset(self.options.game)
         whole_range = template[at : at + 8]

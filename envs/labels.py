@@ -12,9 +12,15 @@ Labels are a dict of columns, NumPy arrays with one entry per state. These come 
     goal_x, goal_y           cell of the goal, -1 when there is none (as in the frame after it was reached)
     distance_to_goal_cells   steps of the shortest path to the goal, -1 when there is none
     best_move                first move of that path as `procscope.envs.actions.Move`; STAY when there is none
+    agent_moving             whether the agent moved in the step before this frame; False when the level begins
+    agent_row, agent_col     pixel of the 64 x 64 picture, from the upper left, that the agent's centre is in
+    goal_row, goal_col       the same for the goal, -1 when its centre is out of the picture, or there is none
+    goal_visible             whether any of the goal lies in the picture; what may cover it is not asked
+    goal_distance_euclidean  from centre to centre in cells (float), -1 when there is no goal
 
 Further columns are the game's own: see its `labels.py`, which has `level_facts(batch)`, a NamedTuple of arrays
-with one row per state, and `frame_columns(facts, batch)`, the dict of columns. All are int32, flags are bool.
+with one row per state, and `frame_columns(facts, batch)`, the dict of columns. Whole numbers are int32, others float32,
+flags bool. What reward the next action would give is no column, for it is asked of the engine: see `lookahead.py`.
 """
 
 from collections.abc import Sequence
@@ -35,6 +41,13 @@ COMMON_COLUMNS = (
     "goal_y",
     "distance_to_goal_cells",
     "best_move",
+    "agent_moving",
+    "agent_row",
+    "agent_col",
+    "goal_row",
+    "goal_col",
+    "goal_visible",
+    "goal_distance_euclidean",
 )
 
 

@@ -94,7 +94,11 @@ class Level(ABC):
     def from_seeds(cls: type[LevelT], level_seeds: Sequence[int], mode: str = "easy") -> list[LevelT]:
         """The engine's own levels of these seeds, in one call to the engine."""
         cls.check_mode(mode)
-        return [cls.from_state(state) for state in levels_from_seeds(cls.game, level_seeds, mode)]
+        try:
+            seeds = list(level_seeds)
+        except TypeError:
+            raise ValueError(f"level_seeds must be whole numbers; given: {level_seeds!r:.80}") from None
+        return [cls.from_state(state) for state in levels_from_seeds(cls.game, seeds, mode)]
 
     @classmethod
     def from_state(cls: type[LevelT], state: bytes) -> LevelT:
@@ -113,7 +117,11 @@ class Level(ABC):
     @classmethod
     def from_file(cls: type[LevelT], path: str | Path, *, allow_unsolvable: bool = False) -> LevelT:
         """A level from a `.json` file that `to_file` wrote (see `level_files.py`)."""
-        return cls.from_json(read_level_file(path, cls.game).level, allow_unsolvable=allow_unsolvable)
+        values = read_level_file(path, cls.game).level
+        try:
+            return cls.from_json(values, allow_unsolvable=allow_unsolvable)
+        except ValueError as problem:
+            raise ValueError(f"{path}: {problem}") from problem
 
     @classmethod
     def trusted(cls: type[LevelT], values: dict[str, Any]) -> LevelT:

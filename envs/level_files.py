@@ -43,12 +43,12 @@ def read_level_file(path: str | Path, game: str | None = None) -> LevelFile:
     """
     try:
         content = json.loads(Path(path).read_bytes())
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise ValueError(f"expected a level file (JSON) at {path}; {problem}") from problem
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f'expected a level file at {path}: an object with "format": "{FORMAT}"')
     version, level = content.get("version"), content.get("level")
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise ValueError(f"{path} is a level file of version {version}; this program reads 1 to {VERSION}")
     if not isinstance(level, dict) or not isinstance(content.get("game"), str):
         raise ValueError(f'expected "game" (a name) and "level" (an object) in the level file {path}')
@@ -59,7 +59,7 @@ def read_level_file(path: str | Path, game: str | None = None) -> LevelFile:
 
 def upgraded(level: dict[str, Any], version: int, where: str) -> dict[str, Any]:
     """A level's JSON values of that version in the present one; ValueError, naming `where`, for one not known."""
-    if not 1 <= version <= VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise ValueError(f"{where} has levels of version {version}; this program reads 1 to {VERSION}")
     for step in range(version, VERSION):
         level = _UPGRADES[step](level)

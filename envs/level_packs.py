@@ -12,6 +12,7 @@ Cost: 0.1 ms a level to write, 0.2 to read; a maze takes about 100 bytes.
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ VERSION = 1
 SUFFIX = ".zip"
 
 _HEAD, _LEVELS = "pack.json", "levels.jsonl"
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError),  # of the archive
+    *(KeyError, json.JSONDecodeError, UnicodeDecodeError, RecursionError),  # of what is in it
+)
+"""What reading a damaged, encrypted or foreign archive may raise."""
+
 _MAX_BYTES = 2**30
 """Of a pack when unzipped: a larger one is refused before it fills the memory."""
 
@@ -59,11 +66,7 @@ def read_pack(path: str | Path, game_name: str | None = None, *, allow_unsolvabl
     """
     head, lines = _read_archive(Path(path))
     of_game = game(head["game"]) if isinstance(head.get("game"), str) else None
-    if (
-        of_game is None
-        or not isinstance(head.get("count"), int)
-        or not isinstance(head.get("level_version"), int)
-    ):
+    if of_game is None or type(head.get("count")) is not int or type(head.get("level_version")) is not int:
         raise ValueError(
             f"expected game, count and level_version in {_HEAD} of the level pack {path}; got {head}"
         )
@@ -81,7 +84,7 @@ def read_pack(path: str | Path, game_name: str | None = None, *, allow_unsolvabl
                 raise ValueError(f"expected an object; given: {line[:80]}")
             values = upgraded(values, head["level_version"], str(path))
             levels.append(of_game.level_type.from_json(values, allow_unsolvable=allow_unsolvable))
-        except (TypeError, ValueError) as problem:
+        except (TypeError, ValueError, RecursionError) as problem:
             raise ValueError(f"level {number} of the pack {path}: {problem}") from problem
     return levels
 
@@ -96,13 +99,13 @@ def _read_archive(path: Path) -> tuple[dict[str, Any], list[str]]:
                 )
             head = json.loads(archive.read(_HEAD))
             lines = archive.read(_LEVELS).decode().splitlines()
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, UnicodeDecodeError) as problem:
+    except _DAMAGE as problem:
         raise ValueError(
             f"expected a level pack (a zip with {_HEAD} and {_LEVELS}) at {path}; {problem}"
         ) from problem
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise ValueError(f'expected a level pack at {path}: "format" must be "{FORMAT}" in its {_HEAD}')
     version = head.get("version")
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise ValueError(f"{path} is a level pack of version {version}; this program reads 1 to {VERSION}")
     return head, lines

@@ -34,7 +34,7 @@ def edited(level: Any, script: str) -> Any:
         try:
             level = _applied(level, words[0], [word.partition("=") for word in words[1:]])
         except (TypeError, ValueError) as problem:
-            raise ValueError(f"line {number} ({line.strip()!r}): {problem}") from problem
+            raise ValueError(f"line {number} ({line.strip()!r:.80}): {problem}") from problem
     return level
 
 
@@ -64,12 +64,19 @@ def _applied(level: Any, name: str, arguments: list[tuple[str, str, str]]) -> An
                 f"{_shown(name, methods[name])}"
             )
         values[key] = _value(text)
+        if methods[name].parameters[key].annotation is bool and not isinstance(values[key], bool):
+            raise ValueError(f"{key} must be true or false; given: {text!r}")
+    # A parameter such as `*kinds` takes its one value, or those of a tuple, one by one.
+    several = [
+        p.name for p in methods[name].parameters.values() if p.kind is inspect.Parameter.VAR_POSITIONAL
+    ]
+    one_by_one = [part for key in several if key in values for part in _as_tuple(values.pop(key))]
     try:
-        methods[name].bind(**values)
+        methods[name].bind(*one_by_one, **values)
     except TypeError as problem:
         raise ValueError(f"{problem}. The edit: {_shown(name, methods[name])}") from None
     method: Callable[..., Any] = getattr(level, name)
-    return method(**values)
+    return method(*one_by_one, **values)
 
 
 def _value(text: str) -> Any:
@@ -85,10 +92,18 @@ def _value(text: str) -> Any:
         return text
 
 
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
 def _shown(name: str, signature: inspect.Signature) -> str:
     """The edit as a line of a script, with `[…]` round what may be left out."""
     words = [name]
     for parameter in signature.parameters.values():
-        optional = parameter.default is not inspect.Parameter.empty
-        words.append(f"[{parameter.name}={parameter.default}]" if optional else f"{parameter.name}=…")
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            words.append(f"[{parameter.name}=…,…]")
+        elif parameter.default is not inspect.Parameter.empty:
+            words.append(f"[{parameter.name}={parameter.default}]")
+        else:
+            words.append(f"{parameter.name}=…")
     return " ".join(words)

@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +32,9 @@ class EngineDied(AssertionError):
 class EngineChild:
     """Plays states in one child process at a time; a dead one is replaced at the next call."""
 
-    def __init__(self, game: str, mode: str, timeout_s: float = 60.0) -> None:
-        self.game, self.mode, self.timeout_s = game, mode, timeout_s
+    def __init__(self, game: str, mode: str, cpu_limit_s: float = 20.0, limit_s: float = 900.0) -> None:
+        """`cpu_limit_s` is what an answer may take of the child's own time: other programs do not count."""
+        self.game, self.mode, self.cpu_limit_s, self.limit_s = game, mode, cpu_limit_s, limit_s
         self._process: subprocess.Popen[bytes] | None = None
 
     def play(self, state: bytes, actions: list[int]) -> Played:
@@ -72,9 +74,14 @@ class EngineChild:
     def _answer(self) -> tuple:
         assert self._process is not None
         assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], self.timeout_s)[0]:
-            self.close()
-            raise EngineDied(f"the engine did not answer in {self.timeout_s} s")
+        began, cpu_began = time.monotonic(), _cpu_seconds(self._process.pid)
+        while not select.select([self._process.stdout], [], [], 1.0)[0]:
+            waited, worked = time.monotonic() - began, _cpu_seconds(self._process.pid) - cpu_began
+            if worked > self.cpu_limit_s or waited > self.limit_s:
+                self.close()
+                raise EngineDied(
+                    f"the engine did not answer in {worked:.0f} s of work, {waited:.0f} s in all"
+                )
         try:
             return pickle.load(self._process.stdout)
         except (EOFError, pickle.UnpicklingError) as end:
@@ -83,6 +90,15 @@ class EngineChild:
             message = self._errors.read()[-500:]
             self.close()
             raise EngineDied(f"the engine's process ended with {code}: {message!r}") from end
+
+
+def _cpu_seconds(process: int) -> float:
+    """What a process has worked so far; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def serve(game: str, mode: str) -> None:

@@ -5,9 +5,10 @@
 function from `EngineState` to `EngineState`, named so that a failing example can be read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -376,55 +377,11 @@ def maze_levels(draw: st.DrawFn, *, world: int = 15) -> MazeLevel:
     )
 
 
-LevelEdit = Callable[[CoinRunLevel], CoinRunLevel]
+LevelEdit = Callable[[Any], Any]
+"""An edit of a level with its arguments. Where they do not fit: ValueError, or IndexError for a place that is not there."""
 
 
-def coinrun_edits() -> st.SearchStrategy[LevelEdit]:
-    """One edit of a CoinRun level with any arguments of the right kind; it raises ValueError where they do not fit."""
-    cell, speed = st.integers(0, 63), st.floats(-4, 4, width=32)
-    edits: list[tuple[Callable[..., CoinRunLevel], dict[str, st.SearchStrategy]]] = [
-        (lambda v, x, y: v.with_coin(x, y, allow_unsolvable=True), {"x": cell, "y": cell}),
-        (
-            lambda v, coins: v.with_coins(coins, allow_unsolvable=True),
-            {"coins": st.lists(st.tuples(cell, cell), max_size=5)},
-        ),
-        (
-            lambda v, x, y, kind: v.with_cell(x, y, kind, allow_unsolvable=True),
-            {"x": cell, "y": cell, "kind": st.sampled_from(sorted(CELL_NAMES))},
-        ),
-        (
-            lambda v, place, vx, vy: v.with_agent(
-                *v.standing_cells()[int(place * len(v.standing_cells()))], vx, vy, allow_unsolvable=True
-            ),
-            {"place": st.floats(0, 0.99), "vx": speed, "vy": speed},
-        ),
-        (
-            lambda v, x, y, vx, vy: v.with_agent_at(x, y, vx, vy, allow_unsolvable=True),
-            {"x": st.floats(0, 63), "y": st.floats(0, 63), "vx": speed, "vy": speed},
-        ),
-        (
-            lambda v, kind, x, y: v.with_obstacle(kind, x, y, allow_unsolvable=True),
-            {"kind": st.sampled_from(OBSTACLES), "x": cell, "y": cell},
-        ),
-        (
-            lambda v, kinds: v.without_obstacles(*kinds),
-            {"kinds": st.sets(st.sampled_from([*OBSTACLES, "lava"]))},
-        ),
-        (
-            lambda v, kind: v.with_obstacles_as(kind, allow_unsolvable=True),
-            {"kind": st.sampled_from(OBSTACLES)},
-        ),
-        (
-            lambda v, a, b, c, d: v.with_themes(walls=a, agent=b, enemies=c, crates=d),
-            {"a": st.integers(0, 5), "b": st.integers(0, 4), "c": st.integers(0, 8), "d": st.integers(0, 3)},
-        ),
-        (
-            lambda v, number, offset: v.with_background(number, offset),
-            {"number": st.none() | st.integers(0, 61), "offset": st.floats(0, 1, width=32)},
-        ),
-        (lambda v, theme: v.with_theme(theme), {"theme": st.sampled_from(["textured", "monochrome"])}),
-        (lambda v, drawn: v.with_agent_drawn(drawn), {"drawn": st.booleans()}),
-    ]
+def _level_edits(edits: list[tuple[Callable[..., Any], dict[str, st.SearchStrategy]]]) -> st.SearchStrategy:
     return st.one_of(
         [
             st.fixed_dictionaries(draws).map(
@@ -433,6 +390,174 @@ def coinrun_edits() -> st.SearchStrategy[LevelEdit]:
             for change, draws in edits
         ]
     )
+
+
+_LOOKS: list[tuple[Callable[..., Any], dict[str, st.SearchStrategy]]] = [
+    (
+        lambda v, number, offset: v.with_background(number, offset),
+        {"number": st.none() | st.integers(-1, 62), "offset": st.floats(0, 1, width=32)},
+    ),
+    (lambda v, theme: v.with_theme(theme), {"theme": st.sampled_from(["textured", "monochrome", "none"])}),
+    (
+        lambda v, mode: v.with_mode(mode).with_mode(v.mode),
+        {"mode": st.sampled_from(["easy", "hard", "memory"])},
+    ),
+]
+_SHARE = st.floats(0, 1, exclude_max=True, width=16)
+
+
+def _some(places: Sequence[Any], share: float) -> Any:
+    """One of the places; IndexError when there is none."""
+    return places[int(share * len(places))]
+
+
+def maze_edits() -> st.SearchStrategy[LevelEdit]:
+    """One edit of a maze, most arguments of the right kind."""
+    place, free = {"x": st.integers(-1, 31), "y": st.integers(-1, 31)}, {"share": _SHARE}
+    some = {"allow_unsolvable": True}
+    return _level_edits(
+        [
+            *_LOOKS[:2],
+            (lambda v, share: v.with_cheese(*_some(v.free_cells(), share), **some), free),
+            (lambda v, share: v.with_mouse(*_some(v.free_cells(), share), **some), free),
+            (lambda v, x, y: v.with_cheese(x, y), place),
+            (lambda v, x, y: v.with_mouse(x, y), place),
+            (lambda v: v.without_cheese(), {}),
+            (lambda v, x, y: v.with_wall(x, y, **some), place),
+            (lambda v, x, y: v.without_wall(x, y, **some), place),
+            (lambda v, share: v.with_wall(*_some(v.free_cells(), share), **some), free),
+            (lambda v, axis: v.mirrored(axis), {"axis": st.sampled_from("xy")}),
+            (lambda v, turns: v.rotated(turns), {"turns": st.integers(-3, 5)}),
+            (
+                lambda v, walls: v.with_grid(walls, **some),
+                {"walls": perfect_mazes(st.sampled_from([3, 9, 15, 17]))},
+            ),
+        ]
+    )
+
+
+def heist_edits() -> st.SearchStrategy[LevelEdit]:
+    """One edit of a level of Heist, most arguments of the right kind."""
+    colour = st.sampled_from((*COLOURS, *COLOURS, "pink"))
+    place, empty = {"x": st.integers(-1, 23), "y": st.integers(-1, 23)}, {"share": _SHARE}
+    offset = st.tuples(*2 * [st.floats(-0.05, 1.02)])
+    speed = st.tuples(*2 * [st.floats(-1.05, 1.05)])
+    some = {"allow_unsolvable": True}
+    return _level_edits(
+        [
+            *_LOOKS,
+            (
+                lambda v, share, offset: v.with_gem(*_some(v.empty_cells(), share), offset, **some),
+                empty | {"offset": offset},
+            ),
+            (lambda v, x, y: v.with_gem(x, y), place),
+            (lambda v: v.without_gem(), {}),
+            (
+                lambda v, share, offset, velocity, rotation: v.with_agent(
+                    *_some(v.empty_cells(), share),
+                    offset=offset,
+                    velocity=velocity,
+                    rotation=rotation,
+                    **some,
+                ),
+                empty | {"offset": offset, "velocity": speed, "rotation": st.floats(-13, 13)},
+            ),
+            (
+                lambda v, colour, share: v.with_key(colour, *_some(v.empty_cells(), share), **some),
+                empty | {"colour": colour},
+            ),
+            (
+                lambda v, colour, share, offset: v.with_another_key(
+                    colour, *_some(v.empty_cells(), share), offset
+                ),
+                empty | {"colour": colour, "offset": offset},
+            ),
+            (lambda v, colour: v.without_key(colour, **some), {"colour": colour}),
+            (
+                lambda v, colour, keep: v.with_key_held(colour, keep_others=keep),
+                {"colour": colour, "keep": st.booleans()},
+            ),
+            (
+                lambda v, colour, share: v.with_lock(colour, *_some(v.empty_cells(), share), **some),
+                empty | {"colour": colour},
+            ),
+            (
+                lambda v, colour, share: v.with_another_lock(colour, *_some(v.empty_cells(), share), **some),
+                empty | {"colour": colour},
+            ),
+            (lambda v, share: v.with_open_lock(*_some(v.locks, share).cell), empty),
+            (lambda v, colour: v.without_locks(colour), {"colour": colour}),
+            (
+                lambda v, share, other: v.with_moved(
+                    _some(list(v.occupied()), other), _some(v.empty_cells(), share), **some
+                ),
+                empty | {"other": _SHARE},
+            ),
+            (lambda v, x, y: v.with_wall(x, y, **some), place),
+            (lambda v, x, y: v.without_wall(x, y, **some), place),
+            (lambda v, axis: v.mirrored(axis), {"axis": st.sampled_from("xy")}),
+            (lambda v, turns: v.rotated(turns), {"turns": st.integers(-3, 5)}),
+        ]
+    )
+
+
+def coinrun_edits() -> st.SearchStrategy[LevelEdit]:
+    """One edit of a CoinRun level with any arguments of the right kind."""
+    cell, speed = st.integers(0, 63), st.floats(-4, 4, width=32)
+    return _level_edits(
+        [
+            *_LOOKS,
+            (lambda v, x, y: v.with_coin(x, y, allow_unsolvable=True), {"x": cell, "y": cell}),
+            (
+                lambda v, coins: v.with_coins(coins, allow_unsolvable=True),
+                {"coins": st.lists(st.tuples(cell, cell), max_size=5)},
+            ),
+            (
+                lambda v, x, y, kind: v.with_cell(x, y, kind, allow_unsolvable=True),
+                {"x": cell, "y": cell, "kind": st.sampled_from(sorted(CELL_NAMES))},
+            ),
+            (
+                lambda v, place, vx, vy: v.with_agent(
+                    *v.standing_cells()[int(place * len(v.standing_cells()))], vx, vy, allow_unsolvable=True
+                ),
+                {"place": st.floats(0, 0.99), "vx": speed, "vy": speed},
+            ),
+            (
+                lambda v, x, y, vx, vy: v.with_agent_at(x, y, vx, vy, allow_unsolvable=True),
+                {"x": st.floats(0, 63), "y": st.floats(0, 63), "vx": speed, "vy": speed},
+            ),
+            (
+                lambda v, kind, x, y: v.with_obstacle(kind, x, y, allow_unsolvable=True),
+                {"kind": st.sampled_from(OBSTACLES), "x": cell, "y": cell},
+            ),
+            (
+                lambda v, kinds: v.without_obstacles(*kinds),
+                {"kinds": st.sets(st.sampled_from([*OBSTACLES, "lava"]))},
+            ),
+            (
+                lambda v, kind: v.with_obstacles_as(kind, allow_unsolvable=True),
+                {"kind": st.sampled_from(OBSTACLES)},
+            ),
+            (
+                lambda v, a, b, c, d: v.with_themes(walls=a, agent=b, enemies=c, crates=d),
+                {
+                    "a": st.integers(0, 5),
+                    "b": st.integers(0, 4),
+                    "c": st.integers(0, 8),
+                    "d": st.integers(0, 3),
+                },
+            ),
+            (lambda v, drawn: v.with_agent_drawn(drawn), {"drawn": st.booleans()}),
+        ]
+    )
+
+
+LEVEL_EDITS: dict[str, Callable[[], st.SearchStrategy[LevelEdit]]] = {
+    "maze": maze_edits,
+    "heist": heist_edits,
+    "coinrun": coinrun_edits,
+}
+"""By game."""
 
 
 @st.composite

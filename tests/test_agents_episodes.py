@@ -5,7 +5,8 @@ import pytest
 import torch
 from fixed_policy import FixedPolicy, ShortestWay
 
-from procscope.agents.acting import greedy_actions, policy_logits, sample_actions, to_input
+from procscope.activations.acting import greedy_actions, policy_logits, sample_actions
+from procscope.activations.forward import to_input
 from procscope.agents.episodes import Episodes, play_episodes, policy
 from procscope.envs.engine import ALL_SEEDS, Engine, EngineOptions
 from procscope.envs.labels import label_states

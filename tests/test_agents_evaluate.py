@@ -155,7 +155,7 @@ def test_the_command_prints_and_writes_what_it_measured(procscope, tiny_run, tmp
         (["MODEL", "--variant", "cheese-topright"], "Did you mean cheese-top-right"),
         (["MODEL", "--episodes", "0"], "episodes must be from 1"),
         (["MODEL", "--max-steps", "0", "--episodes", "2"], "max_steps and games must be at least 1"),
-        (["MODEL", "--first-level-seed", "-1", "--episodes", "2"], "a level seed must be in"),
+        (["MODEL", "--first-level-seed", "-1", "--episodes", "2"], "a level seed must be"),
         (["MODEL", "--actions", "best"], "best"),
         (["MODEL", "--episodes", "2", "--device", "abacus"], "abacus"),
     ],

@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from procscope.agents.acting import policy_logits
+from procscope.activations.acting import policy_logits
 from procscope.agents.imitation import training
 from procscope.agents.imitation.config import MAX_SEED, ImitationConfig
 from procscope.agents.imitation.run_files import read_trainer
-from procscope.agents.imitation.samples import round_seed
-from procscope.agents.imitation.trainer import Trainer
+from procscope.agents.imitation.samples import Samples, concatenate, round_seed
+from procscope.agents.imitation.trainer import Trainer, action_loss
 from procscope.agents.imitation.training import first_losses, train_imitation
 from procscope.workbench.checkpoints import load_network, read_checkpoint
 from procscope.workbench.cli import main
@@ -222,3 +222,49 @@ def test_the_command_trains_stops_and_goes_on(tmp_path, capsys):
     header = read_checkpoint(tmp_path / "run" / "network.safetensors").header
     assert header.options["widths"] == (2, 2, 2)
     assert len(header.training["first_losses"]) == 100
+
+
+def test_where_losses_are_known_the_policy_learns_a_distribution_and_what_mistakes_cost():
+    """Against sums written out: two frames, one where it hardly matters what is done, one where it does."""
+    config = ImitationConfig(temperature=0.1, regret_weight=2.0)
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 15))
+    regrets = np.full((2, 15), 255)
+    regrets[0, [7, 8]] = 0, 3
+    regrets[1, [7, 8, 4]] = 204, 0, 26
+    expected = 0.0
+    for row, lost in zip(logits, regrets / 255, strict=True):
+        policy = np.exp(row) / np.exp(row).sum()
+        target = np.exp(-lost / 0.1) / np.exp(-lost / 0.1).sum()
+        expected += (-(target * np.log(policy)).sum() + 2.0 * (policy * lost).sum()) / 2
+    loss = action_loss(
+        config, torch.from_numpy(logits), torch.tensor([7, 8]), torch.from_numpy(regrets.astype(np.uint8))
+    )
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_where_they_are_not_it_is_the_cross_entropy_of_the_experts_action():
+    logits = torch.randn(4, 15, generator=torch.Generator().manual_seed(0))
+    loss = action_loss(ImitationConfig(), logits, torch.tensor([1, 3, 5, 7]), None)
+    assert loss.item() == pytest.approx(-logits.log_softmax(1)[range(4), [1, 3, 5, 7]].mean().item())
+
+
+def test_samples_keep_their_losses_only_where_all_have_them():
+    def some(n: int, regrets: bool) -> Samples:
+        numbers = np.arange(n)
+        return Samples(
+            np.zeros((n, 64, 64, 3), np.uint8),
+            numbers,
+            numbers + 1,
+            np.repeat(numbers[:, None], 15, axis=1).astype(np.uint8) if regrets else None,
+        )
+
+    both = concatenate([some(2, True), some(3, True), concatenate([])])
+    assert both.regrets is not None
+    assert both.regrets[:, 0].tolist() == [0, 1, 0, 1, 2]
+    chosen = both.take(np.array([4, 1]))
+    assert (chosen.actions.tolist(), chosen.steps_to_goal.tolist()) == ([2, 1], [3, 2])
+    assert chosen.regrets is not None
+    assert chosen.regrets[:, 14].tolist() == [2, 1]
+    assert concatenate([some(2, True), some(3, False)]).regrets is None
+    assert some(3, False).take(slice(2)).regrets is None

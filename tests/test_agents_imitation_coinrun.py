@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fixed_policy import FixedPolicy
 
-from procscope.agents.experts.coinrun_values import solve
+from procscope.agents.experts.coinrun_values import ACTIONS, TOLERANCE, solve
 from procscope.agents.imitation import coinrun_source
 from procscope.agents.imitation.coinrun_source import PLAYS, CoinRunSource
 from procscope.agents.imitation.config import ImitationConfig
@@ -104,6 +104,10 @@ def test_labels_of_the_networks_own_way_are_what_the_expert_says_there(rounds):
     assert labelled.any()
     assert np.array_equal(labels[labelled], opinion.actions[labelled])
     assert (opinion.known & opinion.hopeful)[labelled].all()
+    regrets = routes.regrets[begins[route] : begins[route] + routes.lengths[route]][labelled] / 255
+    np.testing.assert_allclose(regrets[:, ACTIONS], opinion.regrets[labelled], atol=0.002)
+    assert (np.delete(regrets, ACTIONS, axis=1) == 1).all()
+    assert (regrets[np.arange(len(regrets)), labels[labelled]] <= TOLERANCE + 0.002).all()
 
 
 def test_what_matters_becomes_a_sample(rounds):

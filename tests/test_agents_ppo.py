@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.vec_env import VecNormalize
 
-from procscope.agents.acting import policy_logits
+from procscope.activations.acting import policy_logits
 from procscope.agents.film import film
 from procscope.agents.networks.impala import Impala
 from procscope.agents.ppo import training

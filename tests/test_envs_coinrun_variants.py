@@ -201,8 +201,8 @@ def test_composed_levels_have_the_parts_asked_for() -> None:
         ([Crate(0)], {}, "1 to 20 crates"),
         ([Flat(60)], {}, "must fit in 61 columns"),
         ([Flat(3)] * 3 + [Gap(3)] * 9, {}, "must fit in 61 columns"),
-        ([Flat(3)], {"height": 0}, "height must be from 1"),
-        ([Flat(3)], {"spacing": -1}, "spacing must be from 0"),
+        ([Flat(3)], {"height": 0}, "height must be a whole number from 1 to 32 cells"),
+        ([Flat(3)], {"spacing": -1}, "spacing must be a whole number from 0"),
     ],
 )
 def test_parts_that_cannot_be_are_refused(sections: list, options: dict, message: str) -> None:

@@ -11,8 +11,10 @@ from procscope.envs.engine import Engine, EngineOptions, scratch_engine
 from procscope.envs.games import GAMES, game
 from procscope.envs.labels import COMMON_COLUMNS, label_states
 from procscope.envs.lookahead import lookahead
+from procscope.envs.masks import entity_masks
 from procscope.envs.sb3 import ProcgenVecEnv
 from procscope.envs.state import EngineState
+from procscope.envs.state.batch import read_batch
 from procscope.envs.state.checks import checked
 from procscope.envs.vector import ProcgenVectorEnv
 
@@ -124,4 +126,46 @@ def test_labels_and_lookahead_leave_states_as_they_are(name: str) -> None:
     again = label_states(before)
     for column, values in first.items():
         np.testing.assert_array_equal(values, again[column])
+    env.close()
+
+
+@pytest.mark.parametrize("mode", ["easy", "memory"])
+def test_labels_of_movement_and_sight_are_the_engines(name: str, mode: str) -> None:
+    """Movement against the places before, sight against masks: the goal drawn and not drawn."""
+    if name == "coinrun" and mode == "memory":
+        pytest.skip("CoinRun has no memory mode")
+    env = vector(name, 8, labels=True, mode=mode)
+    kind = {"maze": "cheese", "heist": "gem", "coinrun": "coin"}[name]
+    _, infos = env.reset(seed=2)
+    assert not infos["labels"]["agent_moving"].any()
+    rng, states, columns, agrees = np.random.default_rng(3), [], [], []
+    before = read_batch(env.get_states()).agent_xy
+    moved = 0
+    for step in range(60):
+        _, _, terminated, truncated, infos = env.step(actions(rng, 8))
+        labels, goes_on = infos["labels"], ~(terminated | truncated)
+        now = env.get_states()
+        after = read_batch(now).agent_xy
+        changed = np.abs(after - before).max(axis=1) > 1e-3
+        agrees += (labels["agent_moving"] == changed)[goes_on].tolist()
+        assert not labels["agent_moving"][~goes_on].any()
+        moved += changed[goes_on].sum()
+        before = after
+        if step % 6 == 0:
+            states += now
+            columns.append({column: labels[column] for column in COMMON_COLUMNS})
+    assert moved > 50
+    # By whole cells it is exact; else a speed that a wall or lock has taken away tells nothing of the way there.
+    assert np.mean(agrees) == 1 if name == "maze" else np.mean(agrees) > 0.97
+    labels = {column: np.concatenate([part[column] for part in columns]) for column in COMMON_COLUMNS}
+    masks = entity_masks(states, kind)
+    # A sliver of the goal's cell at the edge may show nothing of what is drawn in it.
+    inside = labels["goal_row"] >= 0
+    assert masks[inside].any(axis=(1, 2)).mean() > 0.95, "only the agent, above it, can cover a goal"
+    assert not masks[~labels["goal_visible"]].any()
+    for row in np.flatnonzero(inside & (labels["goal_distance_euclidean"] > 2)):
+        middle = np.argwhere(masks[row]).mean(axis=0)
+        place = np.array([labels["goal_row"][row], labels["goal_col"][row]])
+        if (abs(place - 32) < 26).all():
+            assert abs(middle - place).max() < 3.5
     env.close()

@@ -5,8 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from engine_child import EngineChild
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from strategies import corruptions, heist_levels, live_states, wild_edits
@@ -291,82 +290,6 @@ def test_damaged_states_are_refused_or_read_as_the_level_they_hold(state, data):
         return
     validate(EngineState.parse(level.to_state()))
     assert HeistLevel.from_state(level.to_state()) == level
-
-
-def _fuzz_levels(examples: int) -> int:
-    """Random levels after random edits, put into an engine of another process and played there."""
-    child = EngineChild("heist", "easy")
-    played_out = 0
-
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(level=heist_levels(), data=st.data())
-    def run(level: HeistLevel, data: st.DataObject) -> None:
-        nonlocal played_out
-        rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-        for _ in range(int(rng.integers(1, 6))):
-            level = _random_edit(level, rng)
-        state = level.to_state()
-        assert HeistLevel.from_state(state) == level
-        result = child.play(state, rng.integers(0, 15, 50).tolist())
-        assert len(EngineState.parse(result.given_back).entities) == len(EngineState.parse(state).entities)
-        after = EngineState.parse(result.after_steps)
-        assert np.count_nonzero(after.entities["type"] == 0) == 1
-        played_out += 1
-
-    try:
-        run()
-    finally:
-        child.close()
-    return played_out
-
-
-def _random_edit(level: HeistLevel, rng: np.random.Generator) -> HeistLevel:
-    """One edit with random arguments, most of them right; a refused one leaves the level as it is."""
-    x, y = (int(place) for place in rng.integers(-1, 10, 2))
-    if rng.random() < 0.7 and level.empty_cells():
-        x, y = level.empty_cells()[rng.integers(len(level.empty_cells()))]
-    colour = ("blue", "green", "red", "pink")[
-        min(rng.integers(10), 3) if rng.random() < 0.1 else rng.integers(3)
-    ]
-    offset = tuple(rng.uniform(-0.05, 1.02, 2))
-    some = {"allow_unsolvable": True}
-    edits = [
-        lambda: level.with_gem(x, y, offset, **some),
-        lambda: level.without_gem(),
-        lambda: level.with_agent(x, y, offset=offset, velocity=tuple(rng.uniform(-1.1, 1.1, 2)), **some),
-        lambda: level.with_key(colour, x, y, **some),
-        lambda: level.with_another_key(colour, x, y, offset),
-        lambda: level.without_key(colour, **some),
-        lambda: level.with_key_held(colour, keep_others=bool(rng.integers(2))),
-        lambda: level.with_lock(colour, x, y, **some),
-        lambda: level.with_another_lock(colour, x, y, **some),
-        lambda: level.without_locks(colour),
-        lambda: level.with_wall(x, y, **some),
-        lambda: level.without_wall(x, y, **some),
-        lambda: level.mirrored("xy"[rng.integers(2)]),
-        lambda: level.rotated(int(rng.integers(4))),
-        lambda: level.with_background(None if rng.random() < 0.3 else int(rng.integers(10))),
-        lambda: level.with_theme(("textured", "monochrome", "none")[rng.integers(3)]),
-    ]
-    try:
-        return edits[rng.integers(len(edits))]()
-    except ValueError:
-        return level
-
-
-def test_random_edits_never_end_the_engine():
-    assert _fuzz_levels(300) >= 300
-
-
-@pytest.mark.slow
-def test_ten_thousand_random_edits_never_end_the_engine():
-    assert _fuzz_levels(10_000) >= 10_000
 
 
 def test_the_entities_of_a_level_are_drawn_in_the_engines_order():

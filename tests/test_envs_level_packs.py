@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from procscope.envs.commands import level_edit, level_pack, level_random, level_show, level_unpack
-from procscope.envs.contact_sheets import contact_sheet
+from procscope.envs.contact_sheets import contact_sheet, write_rows
 from procscope.envs.games import GAMES, game
 from procscope.envs.heist import HeistLevel
 from procscope.envs.level_packs import read_pack, write_pack
@@ -178,3 +178,25 @@ def test_contact_sheets_refuse():
         contact_sheet([state], side=100)
     with pytest.raises(ValueError, match="at least one column"):
         contact_sheet([state], columns=0)
+
+
+def test_rows_of_pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    plain = [np.full((64, 64, 3), rng.integers(0, 256, 3), np.uint8) for _ in range(5)]
+    write_rows(tmp_path / "new" / "rows.png", {"two": plain[:2], "a longer name": plain[2:]})
+    drawn = np.array(Image.open(tmp_path / "new" / "rows.png").convert("RGB"))
+    assert drawn.shape[0] == 2 * 66
+    left = drawn.shape[1] - 3 * 66
+    for number, picture in enumerate(plain):
+        row, column = divmod(number, 2) if number < 2 else (1, number - 2)
+        x, y = left + 66 * column, 66 * row
+        np.testing.assert_array_equal(drawn[y : y + 64, x : x + 64], picture)
+    assert (drawn[:64, left + 132 :] == 255).all()
+    assert (drawn[:64, : left - 2] < 99).any()
+    assert (drawn[66:, : left - 2] < 99).any()
+    with pytest.raises(ValueError, match="all of one size; given: none"):
+        write_rows(tmp_path / "rows.png", {})
+    with pytest.raises(ValueError, match=r"of one size; given: .\(9, 9, 3\), \(64, 64, 3\)"):
+        write_rows(tmp_path / "rows.png", {"a": [plain[0], plain[0][:9, :9]]})
+    with pytest.raises(ValueError, match=r"to a \.png file"):
+        write_rows(tmp_path / "rows.jpg", {"a": plain})

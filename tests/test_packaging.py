@@ -139,6 +139,7 @@ def test_every_sub_package_and_data_file_came_along(installed):
     assert {"zoo/__init__.py", "workbench/report.html.j2", "experiments/published.toml"} <= came
     weights = {name for name in wanted if name.endswith(".safetensors")}
     assert weights == {name for name in came if name.startswith("zoo/") and name.endswith(".safetensors")}
+    assert {name.replace(".safetensors", ".gif") for name in weights} <= came, "cards show them"
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

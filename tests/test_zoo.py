@@ -5,9 +5,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
-from procscope.agents.acting import policy_logits
+from procscope.activations.acting import policy_logits
 from procscope.agents.evaluate import evaluate
 from procscope.agents.imitation.config import ImitationConfig
 from procscope.agents.imitation.training import train_imitation
@@ -15,8 +16,9 @@ from procscope.workbench import plugins
 from procscope.workbench.checkpoints import load_network, read_checkpoint
 from procscope.workbench.cli import main
 from procscope.zoo import card, load, models, names, path
-from procscope.zoo.cards import first_stage, stages, train_commands
+from procscope.zoo.cards import VIDEO_CAPTION, first_stage, stages, train_commands
 from procscope.zoo.shipping import losses_agree, ship
+from procscope.zoo.video import LARGEST_FILE_BYTES
 
 FIRST = ("maze-easy-anywhere", "maze-easy-corner", "maze-easy-topright")
 """The networks that the first experiments need."""
@@ -67,8 +69,17 @@ def test_a_card_says_how_its_network_was_made_and_how_it_plays(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_files_are_small(name):
     files = list(path(name).parent.glob(f"{name}.*"))
-    assert {file.name.removeprefix(name) for file in files} == {".safetensors", ".md", ".curve.csv"}
+    assert {file.name.removeprefix(name) for file in files} == {".safetensors", ".md", ".curve.csv", ".gif"}
     assert all(file.stat().st_size <= LARGEST_FILE for file in files)
+    assert path(name).with_suffix(".gif").stat().st_size < LARGEST_FILE_BYTES
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_shows_its_video(name):
+    assert f"![play]({name}.gif)\n\n{VIDEO_CAPTION}\n" in card(name)
+    with Image.open(path(name).with_suffix(".gif")) as video:
+        assert video.format == "GIF"
+        assert video.n_frames > 10
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +141,10 @@ def test_the_commands_list_and_show(zoo, capsys):
     assert listed.startswith("tiny-topright\n")
     assert listed.count("n = 4") == 6
     assert main(["zoo", "show", "tiny-topright"]) == 0
-    assert capsys.readouterr().out.strip() == card("tiny-topright").strip()
+    shown, written = capsys.readouterr().out.strip(), card("tiny-topright").strip()
+    video = path("tiny-topright").with_suffix(".gif")
+    assert shown == written.replace("![play](tiny-topright.gif)", f"How it plays: {video}") != written
+    assert video.is_file()
 
 
 def test_the_command_checks_the_first_losses(zoo, capsys):
@@ -197,7 +211,17 @@ def test_the_commands_of_a_training_in_two_stages_by_hand():
     common = "--variant no-cheese mouse-anywhere --mode hard --widths 4 5 6"
     assert train_commands("x", second) == [
         f"procscope train imitation --out training/x-stage1 {common} --static-rounds 1 --frames 3072 --seed 3 "
-        "--max-rounds 2",
+        "--no-ahead --max-rounds 2",
         f"procscope train imitation --out training/x {common} --start-from training/x-stage1/network.safetensors "
-        "--static-rounds 0.25 --frames 3072 --seed 3",
+        "--static-rounds 0.25 --frames 3072 --seed 3 --no-ahead",
+    ]
+
+
+def test_the_command_of_a_training_names_all_that_is_not_the_default():
+    config = {"variant": [], "mode": "easy", "network": "drc", "network_options": {}, "game": "heist"}
+    config |= {"static_rounds": 0.4, "frames": 3072, "round_frames": 1024, "seed": 0, "ahead": True}
+    config |= {"batch_norm": True, "peak_learning_rate": 5e-4, "own_share": 0.25, "remembered_share": 0.5}
+    assert train_commands("x", {"config": config, "frames": 3072}) == [
+        "procscope train imitation --out training/x --game heist --network drc --static-rounds 0.4 --frames 3072 "
+        "--seed 0 --own-share 0.25 --remembered-share 0.5 --learning-rate 0.0005 --batch-norm"
     ]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from procscope.activations.memory import PolicyMemory
 from procscope.agents.episodes import play_episodes, policy
-from procscope.agents.memory import PolicyMemory
 from procscope.agents.networks.drc import Drc
 from procscope.envs.engine import FRAME_SIZE, scratch_engine
 from procscope.envs.starting_states import starting_states

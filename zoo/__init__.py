@@ -4,9 +4,9 @@
     model = load("maze-easy-topright")        # works offline
     model.network, model.header, model.weights_hash
 
-A network `NAME` is three files beside this one: `NAME.safetensors`, weights in float16 and the header that says how
+A network `NAME` is four files beside this one: `NAME.safetensors`, weights in float16 and the header that says how
 it was trained; `NAME.md`, its card: success in and out of distribution, limits, the command that trains it again;
-`NAME.curve.csv`, its learning curve.
+`NAME.gif`, how it plays; `NAME.curve.csv`, its learning curve.
 """
 
 import importlib

@@ -10,6 +10,11 @@ from procscope.agents.evaluate import Evaluation
 from procscope.workbench.checkpoint_header import CheckpointHeader
 from procscope.workbench.statistics import Interval
 
+VIDEO_CAPTION = (
+    "The first four unseen levels that seed 0 draws, as the network sees them, sampled actions. Border: green, goal\n"
+    "reached; red, episode over without; grey, still playing when the video ended."
+)
+
 
 class Trial(NamedTuple):
     """One evaluation of the card."""
@@ -42,6 +47,8 @@ def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> st
         words.append(f"--variant {' '.join(config['variant'])}")
     if config["mode"] != "easy":
         words.append(f"--mode {config['mode']}")
+    if config.get("network", "impala") != "impala":
+        words.append(f"--network {config['network']}")
     if "widths" in config["network_options"]:
         words.append(f"--widths {' '.join(map(str, config['network_options']['widths']))}")
     if start_from is not None:
@@ -49,9 +56,17 @@ def train_command(stage: dict[str, Any], out: str, start_from: str | None) -> st
     words.append(
         f"--static-rounds {config['static_rounds']:g} --frames {config['frames']} --seed {config['seed']}"
     )
-    for name, default in (("own_share", 0.5), ("remembered_share", 0.25)):
+    for name, option, default in (
+        ("own_share", "own-share", 0.5),
+        ("remembered_share", "remembered-share", 0.25),
+        ("peak_learning_rate", "learning-rate", 1e-3),
+    ):
         if config.get(name, default) != default:
-            words.append(f"--{name.replace('_', '-')} {config[name]:g}")
+            words.append(f"--{option} {config[name]:g}")
+    if config.get("batch_norm"):
+        words.append("--batch-norm")
+    if not config.get("ahead"):
+        words.append("--no-ahead")
     if config.get("threads", 1) != 1:
         words.append(f"--threads {config['threads']}")
     if stage["frames"] < config["frames"]:
@@ -90,6 +105,10 @@ def card_text(name: str, header: CheckpointHeader, trials: Sequence[Trial], summ
     return f"""# {name}
 
 {summary}
+
+![play]({name}.gif)
+
+{VIDEO_CAPTION}
 
 | | |
 |---|---|

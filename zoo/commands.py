@@ -15,14 +15,15 @@ def list_models() -> None:
 
 
 def show(name: str, /) -> None:
-    """Print a shipped network's card.
+    """Print a shipped network's card, with the place of its video.
 
     Args:
         name: name of the network.
     """
-    from procscope.zoo.models import card
+    from procscope.zoo.models import card, path
 
-    print(card(name))
+    video = path(name).with_suffix(".gif")
+    print(card(name).replace(f"![play]({video.name})", f"How it plays: {video}"))
 
 
 def add(

@@ -15,6 +15,7 @@ from procscope.agents.evaluate import evaluate
 from procscope.workbench.atomic import write_bytes_atomically
 from procscope.workbench.checkpoints import checkpoint_path, load_network, read_checkpoint, save_checkpoint
 from procscope.zoo.cards import Trial, card_text
+from procscope.zoo.video import gif_bytes, record_play
 
 NETWORK_OF_A_RUN = "network.safetensors"
 
@@ -28,7 +29,7 @@ def ship(
     summary: str,
     episodes: int = 1000,
 ) -> Path:
-    """Write `folder/NAME.safetensors`, `NAME.md` and `NAME.curve.csv` from a finished training run.
+    """Write `folder/NAME.safetensors`, `NAME.md`, `NAME.gif` and `NAME.curve.csv` from a finished training run.
 
     Args:
         run: directory of `procscope train imitation`; of its last stage, if it was started from a shipped network or
@@ -65,6 +66,8 @@ def ship(
     metrics = {_metric_name(trial): list(trial.evaluation.success) for trial in trials}
     header = replace(header, metrics=metrics)
     save_checkpoint(target, trained.tensors, header, dtype=torch.float16)
+    play = record_play(network, game=game, mode=mode, variants=header.variant, engine_options=environment)
+    write_bytes_atomically(target.with_suffix(".gif"), gif_bytes(play))
     curve = _joined_curve(header.training, run / "curve.csv")
     write_bytes_atomically(target.with_suffix(".curve.csv"), curve.encode())
     write_bytes_atomically(

@@ -22,8 +22,8 @@ import torch
 from jaxtyping import Bool, Int64, UInt8
 from PIL import Image
 
-from procscope.agents.acting import greedy_actions, sample_actions
-from procscope.agents.memory import PolicyMemory
+from procscope.activations.acting import greedy_actions, sample_actions
+from procscope.activations.memory import PolicyMemory
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.level_supply import Variants
 from procscope.envs.vector import ProcgenVectorEnv
@@ -47,6 +47,7 @@ class _Encoding:
 
 
 _ENCODINGS = (
+    _Encoding(3, 1, 256),
     _Encoding(3, 1, 64),
     _Encoding(2, 1, 64),
     _Encoding(2, 1, 32),
@@ -183,9 +184,12 @@ def _picture(play: Play, step: int, scale: int) -> UInt8[np.ndarray, "row col 3"
 
 
 def _palette(pictures: Sequence[Image.Image], colors: int) -> Image.Image:
-    """One palette for the whole video: colours that changed from frame to frame would flicker."""
+    """One palette for the whole video: colours that changed from frame to frame would flicker.
+
+    It covers all colours, frequent or not: mouse and cheese are a few pixels.
+    """
     chosen = [*pictures[:: max(1, len(pictures) // 12)], pictures[-1]]
     stacked = np.concatenate([np.asarray(picture) for picture in chosen])
     return Image.fromarray(stacked).quantize(
-        colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
     )

@@ -12,7 +12,7 @@ from gymnasium.vector import VectorEnv
 from jaxtyping import Float
 from tqdm import tqdm
 
-from procscope.agents.acting import policy_logits
+from procscope.activations.acting import policy_logits
 from procscope.workbench.mean_intervals import bootstrap_means
 from procscope.workbench.statistics import Interval
 

@@ -45,6 +45,8 @@ SLACK = 20
 """Steps."""
 TOLERANCE = 0.005
 """Of two actions the preferred one is taken unless the other is worth more by this share."""
+IDLE_KEY = 0.02
+"""Loss of a key that does nothing."""
 
 _X, _Y, _VX, _VY = 6, 4, 16, 5
 """Boxes per cell, and per cell a step. Heights and upward speeds are few: those of jumps and falls from whole cells."""
@@ -66,12 +68,18 @@ class Opinion(NamedTuple):
     """Raw actions."""
     values: Float64[np.ndarray, "agent"]
     """Discounted chance to reach the goal, slips and all: 1 a step before it."""
-    stakes: Float64[np.ndarray, "agent"]
-    """What the worst action would lose, as a share of the value."""
+    regrets: Float64[np.ndarray, "agent action"]
+    """What each of `ACTIONS` would lose against the best, as a share of the value. Keys of jumps do nothing in the air;
+    they lose `IDLE_KEY` there, so that they are not pressed for nothing."""
     known: Bool[np.ndarray, "agent"]
     """Its state is near those collected; the rest means little where it is not."""
     hopeful: Bool[np.ndarray, "agent"]
     """The value is not next to nothing, as it is for an agent that falls into a pit."""
+
+    @property
+    def stakes(self) -> Float64[np.ndarray, "agent"]:
+        """What the worst action would lose."""
+        return self.regrets.max(axis=1)
 
 
 @dataclass(frozen=True)
@@ -131,8 +139,9 @@ class StateValues:
         worth[~on_ground, 3:] = worth[~on_ground, :3]
         best = worth.max(axis=1)
         chosen = (worth >= (1 - self.tolerance) * best[:, None]).argmax(axis=1)
-        stakes = 1 - worth.min(axis=1) / np.maximum(best, _HOPELESS)
-        return Opinion(ACTIONS[chosen], best, stakes, sure, best > _HOPELESS)
+        regrets = 1 - worth / np.maximum(best, _HOPELESS)[:, None]
+        regrets[~on_ground, 3:] = np.minimum(regrets[~on_ground, 3:] + IDLE_KEY, 1)
+        return Opinion(ACTIONS[chosen], best, regrets, sure, best > _HOPELESS)
 
     def _read(self, agents: Agents) -> tuple[Float64[np.ndarray, "agent"], Bool[np.ndarray, "agent"]]:
         """Mean value of the boxes around each agent, by nearness; whether there is any.

@@ -1,10 +1,10 @@
 """The expert of games that are planned on a grid: shortest paths in the maze, keys and locks in Heist.
 
-When: as a teacher (`agents/imitation/maze_source.py`, `play_source.py`), as the actor `expert` of a cache or a rollout,
-and as the oracle that a policy's moves are compared with. It sees the engine's state, not the picture. The plans
-themselves are the games' ground truth (`procscope.envs.labels`): in Heist the shortest way over all keys and locks that
-it needs, steered round corners, as the agent there does not move by whole cells (`envs/heist/motion.py`). CoinRun is
-planned in the engine (`engine_search.py`).
+When: as a teacher (`agents/imitation/maze_source.py`, `play_source.py`), as the actor `expert` of a cache or a rollout
+(`expert_actor.py`), and as the oracle that a policy's moves are compared with. It sees the engine's state, not the
+picture. The plans themselves are the games' ground truth (`procscope.envs.labels`): in Heist the shortest way over all
+keys and locks that it needs, steered round corners, as the agent there does not move by whole cells
+(`envs/heist/motion.py`). CoinRun has experts of its own (`coinrun_expert.py`, `engine_search.py`).
 
 Cost: about 30 us a state of the maze and 100 us of Heist, nearly all of it search; inside a vector environment the ways
 through a level are worked out once and looked up afterwards.

@@ -5,9 +5,9 @@ Two play, each in levels never seen before, three times in each (`PLAYS`):
 - *the expert*, who slips now and then and must recover;
 - *the network*, with sampled actions (DAgger, Ross et al. 2011, arXiv:1011.0686).
 
-Values of the states around what was played (`agents/experts/coinrun_values.py`) label every frame at once. In most
-frames it hardly matters what is done: the agent is in the air. So a frame becomes a sample with a chance that grows
-with what is at stake, which is as much as the worst action would lose.
+Values of the states around what was played (`agents/experts/coinrun_values.py`) label every frame at once, and say
+what each action would lose. In most frames it hardly matters what is done: the agent is in the air. So a frame becomes
+a sample with a chance that grows with what is at stake, which is as much as the worst action would lose.
 
 Values are most of the work, so what was played is remembered (`routes.py`) and shown again in later rounds:
 `remembered_share` 1/2 means that each sample is seen twice on average.
@@ -29,6 +29,7 @@ from procscope.agents.imitation.config import ImitationConfig
 from procscope.agents.imitation.level_games import LevelGames
 from procscope.agents.imitation.routes import NO_LABEL, Routes, Way
 from procscope.agents.imitation.samples import RoundSamples, Samples, concatenate, own_frames, round_seed
+from procscope.envs.actions import N_ACTIONS
 from procscope.envs.coinrun.dynamics import Agents, World, stepped
 from procscope.workbench.parallel import parallel_map
 
@@ -102,7 +103,7 @@ class CoinRunSource:
         order = rng.permutation(len(self.routes.lengths))
         enough = np.searchsorted(self.routes.labelled[order].cumsum(), n) + 1
         samples = self._games.draw(self.routes.take(order[:enough]))
-        return Samples(*(column[:n] for column in samples))
+        return samples.take(slice(n))
 
     def _new(self, n: int, number: int, kind: int, network: torch.nn.Module | None) -> Samples:
         """`n` frames of new routes, played by the network or else the expert, which are remembered whole."""
@@ -144,7 +145,7 @@ class CoinRunSource:
             self.routes = self.routes.joined(routes)
             parts.append(self._games.draw(routes))
             found += len(parts[-1].actions)
-        return Samples(*(column[:n] for column in concatenate(parts)))
+        return concatenate(parts).take(slice(n))
 
 
 def _labelled(task: _Task) -> list[Way]:
@@ -167,8 +168,10 @@ def _labelled(task: _Task) -> list[Way]:
     is_sample = opinion.known & opinion.hopeful & (rng.random(len(chance)) < chance)
     labels = np.where(is_sample, opinion.actions, NO_LABEL)
     steps = 1 + np.round(np.log(np.clip(opinion.values, 1e-9, 1)) / np.log(DISCOUNT)).astype(np.int64)
+    regrets = np.full((len(labels), N_ACTIONS), 255, np.uint8)
+    regrets[:, ACTIONS] = np.round(255 * opinion.regrets)
     return [
-        Way(way.actions[way.play == play], labels[way.play == play], steps[way.play == play])
+        Way(*(column[way.play == play] for column in (way.actions, labels, steps, regrets)))
         for play in range(len(agents.x))
     ]
 

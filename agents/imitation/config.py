@@ -53,6 +53,9 @@ class ImitationConfig:
     """Share of a later round that comes from states the network itself reached."""
     remembered_share: float = 0.25
     """Share of a later round that comes from states it reached in earlier rounds; the rest is static."""
+    ahead: bool = False
+    """Make each round in another process while the one before is learned from (`ahead.py`): the states of its own are
+    then those of the network one round earlier."""
     own_games: int = 128
     """Games that the network plays at once to reach states of its own."""
     batch_size: int = 128
@@ -65,6 +68,15 @@ class ImitationConfig:
     """AdamW's weight decay."""
     max_gradient_norm: float = 1.0
     """Gradients longer than this are shortened to it."""
+    temperature: float = 0.01
+    """Where the expert knows what every action would lose, as a share of the value, the network learns a
+    distribution: the softmax of minus these losses over this."""
+    regret_weight: float = 5.0
+    """Weight of what the policy is expected to lose there, beside the cross-entropy (Ross & Bagnell 2014,
+    arXiv:1406.5979: imitation that counts what a mistake costs)."""
+    batch_norm: bool = False
+    """Learn with batch normalisation behind every layer but the heads, and fold it into the weights of the network
+    that is written (`agents/networks/batch_norm.py`)."""
     value_weight: float = 0.02
     """Weight of the squared error of the value beside the cross-entropy of the action."""
     discount: float = 0.99
@@ -95,6 +107,16 @@ class ImitationConfig:
             raise ValueError(
                 "frames must be at least round_frames, and round_frames a multiple of batch_size; given: "
                 f"frames={self.frames}, round_frames={self.round_frames}, batch_size={self.batch_size}"
+            )
+        if self.temperature <= 0 or self.regret_weight < 0:
+            raise ValueError(
+                "temperature must be positive and regret_weight not negative; given: "
+                f"{self.temperature}, {self.regret_weight}"
+            )
+        if self.batch_norm and self.start_from is not None:
+            raise ValueError(
+                "batch_norm is for new networks: in one that is trained already it would change every activation. "
+                "Leave out batch_norm or start_from"
             )
         shares = (self.static_rounds, self.own_share, self.remembered_share, self.warm_up)
         if min(shares) < 0 or max(shares) > 1 or self.own_share + self.remembered_share > 1:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from procscope.agents.acting import policy_logits, sample_actions
+from procscope.activations.acting import policy_logits, sample_actions
 from procscope.agents.imitation.config import ImitationConfig
 from procscope.agents.imitation.samples import RoundSamples, Samples, concatenate, own_frames, round_seed
 from procscope.envs.actions import MOVE_TO_ACTION

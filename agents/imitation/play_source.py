@@ -137,7 +137,7 @@ class PlaySource:
                 seen_places[index].clear()
                 idle[index] = 0
         env.close()
-        return Samples(*(column[:n] for column in concatenate(parts)))
+        return concatenate(parts).take(slice(n))
 
     def _environment(self, seed: int, variant_seed: int) -> ProcgenVectorEnv:
         config = self._config

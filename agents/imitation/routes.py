@@ -35,6 +35,8 @@ class Way(NamedTuple):
     """The expert's raw actions, or `NO_LABEL`."""
     steps_to_goal: Int64[np.ndarray, "step"]
     """Of the expert's way from there."""
+    regrets: UInt8[np.ndarray, "step choice"] | None = None
+    """`Samples.regrets`, where the expert knows them."""
 
 
 class Routes(NamedTuple):
@@ -46,12 +48,17 @@ class Routes(NamedTuple):
     actions: UInt8[np.ndarray, "step"]
     labels: UInt8[np.ndarray, "step"]
     steps_to_goal: UInt16[np.ndarray, "step"]
+    regrets: UInt8[np.ndarray, "step choice"]
+    """No columns where they are not known."""
 
     @classmethod
     def of(cls, variant_seed: int, level_seeds: Sequence[int], ways: Sequence[Way]) -> "Routes":
         """Routes from what was played in each of some levels."""
-        columns = [np.concatenate([np.zeros(0, np.int64), *column]) for column in zip(*ways, strict=True)]
+        columns = [
+            np.concatenate([np.zeros(0, np.int64), *column]) for column in [*zip(*ways, strict=True)][:3]
+        ]
         actions, labels, steps = columns or [np.zeros(0, np.int64)] * 3
+        regrets = [way.regrets for way in ways if way.regrets is not None]
         return cls(
             np.full(len(ways), variant_seed, np.int64),
             np.array(level_seeds, np.int64).reshape(-1),
@@ -59,6 +66,7 @@ class Routes(NamedTuple):
             actions.astype(np.uint8),
             labels.astype(np.uint8),
             np.minimum(steps, np.iinfo(np.uint16).max).astype(np.uint16),
+            np.concatenate(regrets) if regrets else np.zeros((len(steps), 0), np.uint8),
         )
 
     @classmethod
@@ -85,10 +93,13 @@ class Routes(NamedTuple):
             self.actions[steps],
             self.labels[steps],
             self.steps_to_goal[steps],
+            self.regrets[steps],
         )
 
     def joined(self, others: "Routes") -> "Routes":
         """These routes and then the others."""
+        if not len(self.lengths):
+            return others
         return Routes(*(np.concatenate(both) for both in zip(self, others, strict=True)))
 
 
@@ -115,4 +126,5 @@ def replay(routes: Routes, engine: Engine, states_of: StatesOf) -> Samples:
         frames,
         routes.labels[is_labelled].astype(np.int64),
         routes.steps_to_goal[is_labelled].astype(np.int64),
+        routes.regrets[is_labelled] if routes.regrets.shape[1] else None,
     )

@@ -37,7 +37,7 @@ def write_trainer(trainer: Trainer, directory: Path) -> None:
     tensors["curve"] = torch.tensor(trainer.curve, dtype=torch.float64)
     metadata = {"config": json.dumps(dataclasses.asdict(trainer.config), sort_keys=True)}
     write_bytes_atomically(directory / "trainer.safetensors", save(tensors, metadata))
-    save_checkpoint(directory / "network.safetensors", trainer.network, trainer.header())
+    save_checkpoint(directory / "network.safetensors", trainer.policy, trainer.header())
     write_bytes_atomically(directory / "curve.csv", _csv(RoundResult._fields, trainer.curve))
     write_bytes_atomically(directory / "losses.csv", _csv(("loss",), [(loss,) for loss in trainer.losses]))
 
@@ -49,6 +49,10 @@ def read_trainer(config: ImitationConfig, directory: Path, workers: int = 1) -> 
         return None
     with safe_open(path, framework="pt") as file:
         found = json.loads((file.metadata() or {})["config"])
+        found = {
+            **json.loads(json.dumps(dataclasses.asdict(ImitationConfig()))),
+            **found,
+        }  # what older ones lack
         wanted = json.loads(json.dumps(dataclasses.asdict(config)))
         differing = {key: (found.get(key), wanted[key]) for key in wanted if found.get(key) != wanted[key]}
         if differing:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Int64, UInt8
 
 from procscope.agents.imitation.config import ImitationConfig
+from procscope.agents.imitation.sequences import Sequences
 
 
 class Samples(NamedTuple):
@@ -23,22 +24,42 @@ class Samples(NamedTuple):
     """The expert's raw action."""
     steps_to_goal: Int64[np.ndarray, "frame"]
     """Steps of the expert's way to the goal, at least 1."""
+    regrets: UInt8[np.ndarray, "frame choice"] | None = None
+    """What each raw action would lose against the best one, in 255ths of what the state is worth; actions that the
+    expert never takes lose all. None from experts that name one action and no more."""
+
+    def take(self, index: slice | np.ndarray) -> "Samples":
+        """Some of them: a range, indices, or a mask."""
+        regrets = None if self.regrets is None else self.regrets[index]
+        return Samples(self.frames[index], self.actions[index], self.steps_to_goal[index], regrets)
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:
     """All samples in a row; no parts give no samples."""
+    parts = [part for part in parts if len(part.actions)]
     if not parts:
         return Samples(np.zeros((0, 64, 64, 3), np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return Samples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    frames, actions, steps, regrets = zip(*parts, strict=True)
+    known = [part for part in regrets if part is not None]
+    return Samples(
+        np.concatenate(frames),
+        np.concatenate(actions),
+        np.concatenate(steps),
+        np.concatenate(known) if len(known) == len(parts) else None,
+    )
 
 
 class RoundSamples(NamedTuple):
-    """What a round learns from."""
+    """What a round learns from, frame by frame."""
 
     own: Samples
     """New states that the network itself came to."""
     others: Samples
     """All others: states remembered from earlier rounds, and states of fresh levels."""
+
+
+Round = RoundSamples | Sequences
+"""What a source makes: frames by themselves, or for a network with a memory frames in a row."""
 
 
 @runtime_checkable
@@ -47,7 +68,7 @@ class Source(Protocol):
 
     def __init__(self, config: ImitationConfig) -> None: ...
 
-    def samples(self, number: int, network: torch.nn.Module) -> RoundSamples:
+    def samples(self, number: int, network: torch.nn.Module) -> Round:
         """The `config.round_frames` samples of a round."""
         ...
 

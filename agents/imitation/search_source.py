@@ -112,14 +112,14 @@ class SearchSource:
             self.routes = self.routes.joined(routes)
             parts.append(self._games.draw(routes))
             found += len(parts[-1].actions)
-        return Samples(*(column[:n] for column in concatenate(parts)))
+        return concatenate(parts).take(slice(n))
 
     def _remembered(self, n: int, rng: np.random.Generator) -> Samples:
         """`n` frames of remembered routes in random order, fewer if there are not so many."""
         order = rng.permutation(len(self.routes.lengths))
         enough = np.searchsorted(self.routes.labelled[order].cumsum(), n) + 1
         samples = self._games.draw(self.routes.take(order[:enough]))
-        return Samples(*(column[:n] for column in samples))
+        return samples.take(slice(n))
 
     def _fresh_and_disturbed(self, variant_seed: int, rng: np.random.Generator) -> Asked:
         """Plans from the starts of new levels, and from states on the way there after random moves."""

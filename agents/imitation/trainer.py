@@ -7,24 +7,27 @@ Cost on one core, IMPALA (16, 32, 32): 350 frames/s of learning, beside making t
 
 import dataclasses
 import time
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
 from tqdm import tqdm
 
-from procscope.activations.forward import to_input
-from procscope.agents.experts.advice import expert_values
 from procscope.agents.imitation.config import ImitationConfig
-from procscope.agents.imitation.samples import Samples, Source, concatenate
+from procscope.agents.imitation.lessons import Lesson, frame_lessons
+from procscope.agents.imitation.samples import Source
+from procscope.agents.imitation.sequence_lessons import sequence_lessons
+from procscope.agents.imitation.sequences import Sequences
 from procscope.agents.imitation.sources import METHODS, make_source
+from procscope.agents.networks.batch_norm import BatchNormalised
 from procscope.workbench.checkpoint_header import CheckpointHeader
 from procscope.workbench.checkpoints import load_network
 from procscope.workbench.plugins import load
-
-_SHUFFLE = 2
-"""Chance of a round's order is drawn apart from that of its samples."""
 
 
 class RoundResult(NamedTuple):
@@ -34,7 +37,7 @@ class RoundResult(NamedTuple):
     frames: int
     """Frames learned from so far, this round included."""
     loss: float
-    """Mean cross-entropy of the action."""
+    """Mean loss of the action: its cross-entropy, and what the policy is expected to lose where that is known."""
     accuracy: float
     """Share of frames on which the network's most probable action was the expert's, before learning from them."""
     own_accuracy: float
@@ -61,50 +64,53 @@ class Trainer:
         """A run before its first round. The global random state is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            network = load("procscope.architectures", config.network)(**config.network_options)
+            network: Any = load("procscope.architectures", config.network)(**config.network_options)
         if config.start_from is not None:
             _copy_weights(load_network(config.start_from).network, network, config.start_from)
+        if config.batch_norm:
+            network = BatchNormalised(network)
         network = network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.peak_learning_rate, weight_decay=config.weight_decay, fused=True
         )
         return cls(config, network, optimiser, make_source(config, workers), [], [])
 
-    def round_samples(self, number: int) -> tuple[Samples, Bool[np.ndarray, "frame"]]:
-        """The frames of a round in the order of learning, and which of them are new states of its own."""
-        own, others = self.source.samples(number, self.network)
-        n = len(own.actions) + len(others.actions)
-        order = np.random.default_rng((self.config.seed, number, _SHUFFLE)).permutation(n)
-        return Samples(*(column[order] for column in concatenate([own, others]))), order < len(own.actions)
+    @property
+    def policy(self) -> torch.nn.Module:
+        """The network as it is written and plays: without batch normalisation."""
+        return self.network.folded() if isinstance(self.network, BatchNormalised) else self.network
+
+    def lessons(self, number: int) -> Iterator[Lesson]:
+        """The optimiser steps of a round: each is run through the network, as it is then, when it is asked for."""
+        made = self.source.samples(number, self.policy)
+        if isinstance(made, Sequences):
+            return sequence_lessons(self.config, self.network, made, number)
+        return frame_lessons(self.config, self.network, made, number)
 
     def play_round(self, progress: tqdm, batches: int | None = None) -> None:
         """Make one round's frames and learn from each of them once, or from the first `batches` only."""
         config, number, started = self.config, len(self.curve), time.monotonic()
-        samples, is_own = self.round_samples(number)
-        values = expert_values(samples.steps_to_goal, config.discount)
-        self.network.train()
         parameters = list(self.network.parameters())
-        losses, hits, value_errors = [], [], []
-        for batch in range(config.batches_per_round if batches is None else batches):
-            part = slice(batch * config.batch_size, (batch + 1) * config.batch_size)
+        losses, hits, is_own, value_errors = [], [], [], []
+        for batch, lesson in enumerate(islice(self.lessons(number), batches)):
             for group in self.optimiser.param_groups:
                 group["lr"] = config.learning_rate(number * config.batches_per_round + batch)
-            output = self.network(to_input(samples.frames[part]))
-            actions = torch.from_numpy(samples.actions[part])
-            action_loss = torch.nn.functional.cross_entropy(output.logits, actions)
-            value_loss = torch.nn.functional.mse_loss(output.value, torch.from_numpy(values[part]))
+            actions = torch.from_numpy(lesson.actions)
+            regrets = None if lesson.regrets is None else torch.from_numpy(lesson.regrets)
+            loss = action_loss(config, lesson.logits, actions, regrets)
+            value_loss = functional.mse_loss(lesson.value, torch.from_numpy(lesson.returns))
             self.optimiser.zero_grad()
-            (action_loss + config.value_weight * value_loss).backward()
+            (loss + config.value_weight * value_loss).backward()
             torch.nn.utils.clip_grad_norm_(parameters, config.max_gradient_norm)
             self.optimiser.step()
-            losses.append(action_loss.item())
-            hits.append((output.logits.argmax(dim=1) == actions).numpy())
+            losses.append(loss.item())
+            hits.append((lesson.logits.argmax(dim=1) == actions).numpy())
+            is_own.append(lesson.is_own)
             value_errors.append(value_loss.item())
             progress.update(config.batch_size)
             if batch % 16 == 0:
                 progress.set_postfix(loss=f"{np.mean(losses[-16:]):.3f}", refresh=False)
-        hit = np.concatenate(hits)
-        is_own = is_own[: len(hit)]
+        hit, own = np.concatenate(hits), np.concatenate(is_own)
         self.losses += losses
         self.curve.append(
             RoundResult(
@@ -112,7 +118,7 @@ class Trainer:
                 frames=(number + 1) * config.round_frames,
                 loss=float(np.mean(losses)),
                 accuracy=float(hit.mean()),
-                own_accuracy=float(hit[is_own].mean()) if is_own.any() else 0.0,
+                own_accuracy=float(hit[own].mean()) if own.any() else 0.0,
                 value_error=float(np.sqrt(np.mean(value_errors))),
                 seconds=time.monotonic() - started,
             )
@@ -135,6 +141,22 @@ class Trainer:
                 "first_losses": self.losses[:100],
             },
         )
+
+
+def action_loss(
+    config: ImitationConfig, logits: Tensor, actions: Tensor, regrets: Tensor | None
+) -> Float[Tensor, ""]:
+    """How far the policy is from the expert.
+
+    The cross-entropy of the expert's action; where it is known what every action would lose, that of a distribution
+    which favours those that lose little, and what the policy is expected to lose.
+    """
+    if regrets is None:
+        return functional.cross_entropy(logits, actions)
+    regrets = regrets / 255
+    entropy = functional.cross_entropy(logits, (-regrets / config.temperature).softmax(dim=1))
+    loss = (logits.softmax(dim=1) * regrets).sum(dim=1).mean()
+    return entropy + config.regret_weight * loss
 
 
 def _copy_weights(source: torch.nn.Module, target: torch.nn.Module, name: str) -> None:

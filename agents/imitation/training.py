@@ -43,6 +43,8 @@ def train_imitation(
         while len(trainer.curve) < rounds and time.monotonic() - started < max_minutes * 60:
             trainer.play_round(progress)
             write_trainer(trainer, directory)
+    if not trainer.curve:
+        write_trainer(trainer, directory)  # no time for a round: the network as it begins
     trainer.source.close()
     return directory / "network.safetensors"
 

@@ -139,8 +139,14 @@ class Drc(HookedNetwork):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Zero-sum weights; a cell keeps most of what it holds at first, so that gradients reach earlier frames."""
+        """Zero-sum weights; a cell keeps most of what it holds at first, so that gradients reach earlier frames.
+
+        What passes through gates comes out smaller, so the way from the frame to the heads begins louder. Without, 150
+        steps did not teach 512 frames of small mazes by heart (loss 1.39, four moves at random); so, nearly (0.37).
+        """
         initialise_zero_sum(self)
+        scale_weights(3.0, self.weights_encoder1, *(layer.weights_frame for layer in self.layers()))
+        scale_weights(2.0, self.weights_fc)
         for layer in self.layers():
             assert layer.weights_frame.bias is not None
             layer.weights_frame.bias[self.channels : 2 * self.channels] = 1  # of the gate that keeps

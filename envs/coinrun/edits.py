@@ -52,7 +52,7 @@ def coins_placed(level: CoinRunValue, coins: Iterable[tuple[SupportsIndex, Suppo
 def cell_set(level: CoinRunValue, x: SupportsIndex, y: SupportsIndex, kind: str) -> Fields:
     """The cell of a kind."""
     column, row = cell_in_world("a cell", x, y)
-    if kind not in CELL_NAMES:
+    if not isinstance(kind, str) or kind not in CELL_NAMES:
         raise ValueError(f"the kind of a cell must be one of {', '.join(CELL_NAMES)}; given: {kind!r:.80}")
     cells = level.cells.copy()
     cells[row, column] = CELL_NAMES[kind]

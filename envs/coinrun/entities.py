@@ -108,7 +108,7 @@ def entity(kind: str, x: Number, y: Number, **fields: Number) -> EntityRecords:
     Kinds: agent, saw, enemy, crate, trail, and decoration, which takes its `type` (60 to 99) and `image_type`.
     Raises ValueError for another kind or field.
     """
-    if kind not in _OWN:
+    if not isinstance(kind, str) or kind not in _OWN:
         raise ValueError(f"the kind of an entity must be one of {', '.join(_OWN)}; given: {kind!r}")
     type_number = KINDS.get(kind, DECORATIONS.start)
     values = (

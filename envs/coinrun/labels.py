@@ -40,7 +40,7 @@ Axes: `state` or `level` of the batch; `slot` place in the entity list; `y x` ce
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int16, Int32
+from jaxtyping import Bool, Int16, Int32
 
 from procscope.envs.actions import MOVE_STEPS, Move
 from procscope.envs.coinrun.cells import IS_LAVA, IS_WALL, WORLD_CELLS
@@ -49,6 +49,7 @@ from procscope.envs.coinrun.motion import STEPS_PER_SECOND, least_steps
 from procscope.envs.coinrun.paths import steps_to_goals
 from procscope.envs.frames import FRAME_SIZE
 from procscope.envs.state.batch import StateBatch
+from procscope.envs.views import views, whole_pixels
 
 HAZARDS = ("saw", "enemy", "lava")
 """What `hazard_kind` numbers."""
@@ -71,32 +72,6 @@ class CoinRunFacts(NamedTuple):
     steps: Int16[np.ndarray, "level y x"]
     walls: Bool[np.ndarray, "level y x"]
     lava: Bool[np.ndarray, "level y x"]
-
-
-class View(NamedTuple):
-    """What the pictures of states show."""
-
-    left: Float[np.ndarray, " state"]
-    """x of the picture's left edge, in cells of the world."""
-    bottom: Float[np.ndarray, " state"]
-    cells: Float[np.ndarray, " state"]
-    """Width and height of what is shown."""
-
-    def pixels(
-        self, x: Float[np.ndarray, " state"], y: Float[np.ndarray, " state"], size: int = FRAME_SIZE
-    ) -> Float[np.ndarray, "state rowcol"]:
-        """Where points of the world lie, in pixels (row, col) of pictures of the given size from the upper left."""
-        unit = size / self.cells
-        return np.stack([(self.bottom + self.cells - y) * unit, (x - self.left) * unit], axis=1)
-
-
-def views(batch: StateBatch) -> View:
-    """The views of the states, by the engine's rule: centred on the agent; with `center_agent` off, the whole world."""
-    centred = batch.settings["center_agent"] != 0
-    cells = np.where(centred, batch.view["visibility"].astype(float), float(WORLD_CELLS))
-    centre = np.where(centred[:, None], batch.agent_xy.astype(float), WORLD_CELLS / 2)
-    corner = centre - cells[:, None] / 2
-    return View(corner[:, 0], corner[:, 1], cells)
 
 
 def level_facts(batch: StateBatch) -> CoinRunFacts:
@@ -127,7 +102,7 @@ def frame_columns(facts: CoinRunFacts, batch: StateBatch) -> dict[str, np.ndarra
     in_picture = ((goal_at > -half_disc) & (goal_at < FRAME_SIZE + half_disc)).all(axis=1)
     facing_right = agent["is_reflected"] == 0
     kind, hazard_distance = _nearest_hazard(facts, batch, xy, facing_right)
-    agent_pixel, goal_pixel = _pixels(np.stack([agent_at, goal_at]))
+    agent_pixel, goal_pixel = whole_pixels(np.stack([agent_at, goal_at]))
     goal_cell = np.where(has_goal, (goal_x, goal_y), _NONE).astype(np.int32)
     seconds, distance = steps / STEPS_PER_SECOND, np.hypot(exact_x - x, exact_y - y)
     of_goal = np.where(has_goal, (exact_x, exact_y, distance, seconds), _NONE).astype(np.float32)
@@ -166,12 +141,6 @@ def frame_columns(facts: CoinRunFacts, batch: StateBatch) -> dict[str, np.ndarra
         "view_bottom": shown[1],
         "view_cells": shown[2],
     }
-
-
-def _pixels(places: Float[np.ndarray, "*point rowcol"]) -> Int32[np.ndarray, "*point rowcol"]:
-    """The pixels of places in the picture; -1 in both for those outside of it."""
-    inside = ((places >= 0) & (places < FRAME_SIZE)).all(axis=-1, keepdims=True)
-    return np.where(inside, np.floor(places), _NONE).astype(np.int32)
 
 
 def _first_moves(facts: CoinRunFacts, states: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:

@@ -23,12 +23,13 @@ from typing import Any, ClassVar, SupportsFloat, SupportsIndex
 import numpy as np
 from jaxtyping import Integer
 
+from procscope.envs.arguments import number_within
 from procscope.envs.cells import Cell
 from procscope.envs.coinrun import edits
 from procscope.envs.coinrun.bytes import read_coinrun, write_coinrun
 from procscope.envs.coinrun.cells import cell_in_world
 from procscope.envs.coinrun.diff import CoinRunDiff, cell_changes, entity_changes
-from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, KINDS, agent, joined
+from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, KINDS, agent, frozen_entities, joined
 from procscope.envs.coinrun.json_values import coinrun_from_json, coinrun_to_json
 from procscope.envs.coinrun.motion import STEPS_PER_SECOND, least_steps
 from procscope.envs.coinrun.paths import steps_to_goals
@@ -76,7 +77,10 @@ class CoinRunLevel(CoinRunValue):
 
         Without an agent among the entities, it is where the engine starts it.
         """
-        records = entities if isinstance(entities, np.ndarray) else joined(entities or ())
+        records = (
+            entities if isinstance(entities, np.ndarray) else joined(() if entities is None else entities)
+        )
+        records = frozen_entities(records)
         if not (records["type"] == KINDS["agent"]).any():
             records = joined([agent(1.5, 1 + AGENT_HALF_HEIGHT), records])
         return cls(cells, records, allow_unsolvable=allow_unsolvable, **other_fields)
@@ -259,7 +263,7 @@ class CoinRunLevel(CoinRunValue):
     def visible_window(self, visibility: float | int = 13.0) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) of what the 64 x 64 picture shows, in cells: it is centred on the agent."""
         x, y = self.agent_xy
-        half = visibility / 2
+        half = number_within("visibility", visibility, 1, 256, "a width of the view from 1 to 256 cells") / 2
         return (x - half, y - half, x + half, y + half)
 
     def diff(self, other: "CoinRunLevel") -> CoinRunDiff:

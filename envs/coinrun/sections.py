@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Integer
 
+from procscope.envs.arguments import whole_number
 from procscope.envs.coinrun.cells import (
     BARRIER,
     COIN,
@@ -137,10 +138,12 @@ def compose(
     allow_unsolvable: bool = False,
 ) -> Composed:
     """Cells and entities of a level of these parts: see `CoinRunLevel.from_sections`."""
-    if not 1 <= height <= WORLD_CELLS // 2:
-        raise ValueError(f"height must be from 1 to {WORLD_CELLS // 2} cells; given: {height}")
-    if not 0 <= spacing <= WORLD_CELLS // 2:
-        raise ValueError(f"spacing must be from 0 to {WORLD_CELLS // 2} cells; given: {spacing}")
+    height = whole_number("height", height, range(1, WORLD_CELLS // 2 + 1), " cells")
+    spacing = whole_number("spacing", spacing, range(WORLD_CELLS // 2 + 1), " cells")
+    try:
+        sections = list(sections)
+    except TypeError:
+        raise ValueError(f"sections must be parts such as [Gap(3), Saw()]; given: {sections!r:.80}") from None
     world = _Builder(height)
     world.entities.append(agent(1.5, height + AGENT_HALF_HEIGHT))
     world.ground(max(spacing, 2))
@@ -192,7 +195,10 @@ def _add(world: _Builder, section: Section) -> None:
 
 def _check(section: Section, number: int, height: int, allow_unsolvable: bool) -> None:
     """ValueError for a part that cannot be built, or that cannot be passed."""
-    given = f"part {number} is {section}, on ground of height {height}"
+    given = f"part {number} is {section!r:.80}, on ground of height {height}"
+    if isinstance(section, Section):
+        for name, value in vars(section).items():
+            whole_number(f"{name} of part {number}", value, range(-WORLD_CELLS, WORLD_CELLS))
     match section:
         case Step(change):
             if change == 0 or not 1 <= height + change <= WORLD_CELLS // 2:

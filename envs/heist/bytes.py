@@ -32,7 +32,7 @@ from procscope.envs.heist.records import (
 from procscope.envs.heist.things import COLOURS, MIDDLE, Key, Lock, Offset
 from procscope.envs.heist.value import MAX_ROTATION, MAX_SPEED, WORLD_CELLS, HeistValue
 from procscope.envs.state.layout import END_MARKER, ENTITY_DTYPE
-from procscope.envs.state.look import offsets_in, read_look, read_mode, write_look
+from procscope.envs.state.look import offsets_in, read_look, read_mode_of_world, write_look
 from procscope.envs.state.offsets import Offsets, field_offset
 from procscope.envs.state.rules import FREE, WALL
 
@@ -50,12 +50,7 @@ def read_heist(state: bytes) -> dict[str, Any]:
     has_keys has no entry for, entities of other kinds or with other properties than the engine gives them.
     """
     at = offsets_in(state, "heist")
-    mode, world = read_mode(state, at), at.width
-    if WORLD_CELLS[mode] != world or at.height != world:
-        raise ValueError(
-            f"expected a Heist state with the world of its mode ({WORLD_CELLS}); this one has {world}x{at.height} "
-            f"cells and mode {mode!r}"
-        )
+    mode, world = read_mode_of_world(state, at, WORLD_CELLS), at.width
     cells = np.frombuffer(state, "<i4", world * world, at.cells).reshape(world, world)
     walls = cells == WALL
     if np.count_nonzero(walls) + np.count_nonzero(cells == FREE) != world * world:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from procscope.envs.arguments import whole_number
 from procscope.envs.cells import Cell, cells_where, free_neighbours, reachable_cells
 from procscope.envs.heist.search import with_locks
 from procscope.envs.heist.things import COLOURS, Key, Lock, Offset
@@ -41,6 +42,7 @@ def draw_world(size: int, world: int, rng: np.random.Generator) -> Bool[np.ndarr
 
     Raises ValueError for another size.
     """
+    size = whole_number("the size of a Heist maze", size, range(2**31))
     if not SMALLEST_MAZE <= size <= world or size % 2 == 0:
         raise ValueError(
             f"the size of a Heist maze must be odd, from {SMALLEST_MAZE} to the world's {world}; given: {size}"
@@ -62,8 +64,7 @@ def draw_things(walls: Bool[np.ndarray, "y x"], n_keys: int, rng: np.random.Gene
     In walls that are not all connected, everything lies in the part that the agent is in. Raises ValueError where there
     is no room: the engine's mazes always have it.
     """
-    if not 0 <= n_keys <= len(COLOURS):
-        raise ValueError(f"n_keys must be from 0 to {len(COLOURS)}, one for each colour; given: {n_keys}")
+    n_keys = whole_number("n_keys", n_keys, range(len(COLOURS) + 1), ", one for each colour")
     places = forks(walls)
     chosen = [places[i] for i in rng.permutation(len(places))[:n_keys]]
     shut = dict.fromkeys(chosen, 0)

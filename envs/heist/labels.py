@@ -18,7 +18,8 @@ Columns beside the common ones (see `labels.py`):
     steps_to_target_cells       cells to go to it
     agent_exact_x, _exact_y     the agent's centre in cells (float)
     agent_speed_x, _speed_y     its speed in cells a step (float)
-    agent_moving                whether it moved freely, at least in part, in the last step
+    agent_moving                whether it moved in the last step by more than a thousandth of a cell, as its speed
+                                tells; false also where a wall or lock stopped it on its way (1 step in 100)
     agent_row, agent_col        pixel of the 64 x 64 picture that its centre is in
     goal_row, goal_col          the same for the gem
     goal_visible                whether any of the gem lies in the picture; always, outside of memory mode
@@ -57,6 +58,9 @@ _NAMED = (*(f"{kind}_{colour}" for kind in KINDS[:2] for colour in COLOURS), "go
 
 _NAMED_HALF_SIZES = np.array([HALF_SIZES[KEY]] * 3 + [HALF_SIZES[LOCK]] * 3 + [HALF_SIZES[GEM]], np.float32)
 
+
+_AT_REST = np.float32(1e-3)
+"""Speed in cells a step up to which the agent does not move: a speed only ever falls by half each step."""
 
 _HOLDS: np.ndarray = np.arange(N_HELD)[:, None] >> np.arange(len(COLOURS)) & 1 > 0
 """[set of colours held, colour]"""
@@ -164,7 +168,7 @@ def frame_columns(facts: HeistFacts, batch: StateBatch) -> dict[str, np.ndarray]
         "agent_exact_y": agent_xy[:, 1],
         "agent_speed_x": batch.agent_velocity[:, 0],
         "agent_speed_y": batch.agent_velocity[:, 1],
-        "agent_moving": ~_both(batch.agent_velocity == 0),
+        "agent_moving": ~_both(np.abs(batch.agent_velocity) <= _AT_REST),
         "goal_distance_euclidean": _distances(agent_xy, goal_xy),
         "target_distance_euclidean": _distances(agent_xy, target_xy),
         "n_keys_held": _HOLDS.sum(axis=1, dtype=np.int32)[held],

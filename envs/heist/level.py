@@ -84,7 +84,7 @@ class HeistLevel(HeistValue):
                     f"cells must be {WALL} (wall) and {FREE} (free); given: the numbers {np.unique(cells).tolist()}"
                 )
             cells = cells == WALL
-        fields: dict[str, Any] = {"mode": mode_of_world(len(cells))} | other_fields
+        fields: dict[str, Any] = {"mode": mode_of_world(cells.shape[0] if cells.ndim else 0)} | other_fields
         return cls(cells, agent, gem, allow_unsolvable=allow_unsolvable, **fields)
 
     @classmethod
@@ -288,4 +288,9 @@ class HeistLevel(HeistValue):
         return self._rebuilt(True, **edits.transformed(self, symmetry))
 
     def _numbers(self, held: Iterable[str] | None) -> frozenset[int]:
-        return self.held_numbers() if held is None else frozenset(map(colour_number, held))
+        if held is None:
+            return self.held_numbers()
+        try:
+            return frozenset(colour_number(colour) for colour in held)
+        except TypeError:
+            raise ValueError(f"held must be colours of {', '.join(COLOURS)}; given: {held!r:.80}") from None

@@ -63,11 +63,15 @@ def colour_number(colour: str) -> int:
 
 def checked_held(held: Iterable[bool], keys: tuple[Key, ...], locks: tuple[Lock, ...]) -> tuple[bool, ...]:
     """`held`, made as long as the level's colours need; ValueError unless it is up to three bools."""
-    flags = tuple(held)
-    if len(flags) > len(COLOURS) or not all(isinstance(flag, bool | np.bool_) for flag in flags):
+    try:
+        flags = tuple(held)
+        good = len(flags) <= len(COLOURS) and all(isinstance(flag, bool | np.bool_) for flag in flags)
+    except TypeError:
+        flags, good = (), False
+    if not good:
         raise ValueError(
             f"held must be up to {len(COLOURS)} bools, one for each of the first colours {', '.join(COLOURS)}; "
-            f"given: {flags!r:.80}"
+            f"given: {held!r:.80}"
         )
     used = [COLOURS.index(thing.colour) + 1 for thing in (*keys, *locks)]
     flags = tuple(bool(flag) for flag in flags)

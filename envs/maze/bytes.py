@@ -20,7 +20,7 @@ import numpy as np
 from procscope.envs.cells import Cell, read_only
 from procscope.envs.maze.value import WORLD_CELLS, MazeValue
 from procscope.envs.state.layout import ENTITY_DTYPE
-from procscope.envs.state.look import offsets_in, read_look, read_mode, write_look
+from procscope.envs.state.look import offsets_in, read_look, read_mode_of_world, write_look
 from procscope.envs.state.offsets import Offsets, field_offset
 from procscope.envs.state.rules import FREE, WALL
 
@@ -38,12 +38,7 @@ def read_maze(state: bytes) -> dict[str, Any]:
     cells.
     """
     at = offsets_in(state, "maze")
-    mode, world = read_mode(state, at), at.width
-    if WORLD_CELLS[mode] != world or at.height != world:
-        raise ValueError(
-            f"expected a maze state with the world of its mode ({WORLD_CELLS}); this one has {world}x{at.height} "
-            f"cells and mode {mode!r}"
-        )
+    mode = read_mode_of_world(state, at, WORLD_CELLS)
     walls, cheese, margin = _read_cells(state, at)
     size = len(walls)
     if at.agent < 0:

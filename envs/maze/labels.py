@@ -17,6 +17,8 @@ Columns beside the common ones (see `labels.py`):
                                to the other
     at_decision_square         whether the mouse stands there
 
+The mouse goes cell by cell, so that `agent_moving` says whether it left its cell in the last step: a wall stops it.
+
 Axes: `state` or `level` of the batch; `y x` cells of the engine's world, y upwards; `xy` the pair (x, y).
 """
 
@@ -26,10 +28,12 @@ import numpy as np
 from jaxtyping import Int, Int8, Int16, Int32
 
 from procscope.envs.actions import MOVE_STEPS, Move
+from procscope.envs.frames import FRAME_SIZE
 from procscope.envs.maze.bytes import CHEESE
 from procscope.envs.paths import UNREACHABLE, best_moves, distance_maps
 from procscope.envs.state.batch import StateBatch
 from procscope.envs.state.rules import WALL
+from procscope.envs.views import views, whole_pixels
 
 _NONE = -1
 
@@ -70,6 +74,12 @@ def frame_columns(facts: MazeFacts, batch: StateBatch) -> dict[str, np.ndarray]:
     """The labels of the frames that the states show; row i of the facts is the level that state i is in."""
     world_cell = np.floor(batch.agent_xy).astype(np.int32)
     rows = (np.arange(len(batch)), world_cell[:, 1], world_cell[:, 0])
+    has_goal = facts.goal[:, 0] >= 0
+    view, (goal_x, goal_y), (x, y) = views(batch), facts.goal.T + 0.5, batch.agent_xy.T.astype(float)
+    goal_at = view.pixels(goal_x, goal_y)
+    agent_pixel, goal_pixel = whole_pixels(np.stack([view.pixels(x, y), goal_at]))
+    half_cell = (FRAME_SIZE / 2 / view.cells)[:, None]
+    in_picture = ((goal_at > -half_cell) & (goal_at < FRAME_SIZE + half_cell)).all(axis=1)
     margin = ((facts.steps_to_goal.shape[-1] - facts.size) // 2)[:, None]
     agent, goal, decision = (
         np.where(cell >= 0, cell - margin, _NONE).astype(np.int32)
@@ -83,6 +93,15 @@ def frame_columns(facts: MazeFacts, batch: StateBatch) -> dict[str, np.ndarray]:
         "goal_y": goal[:, 1],
         "distance_to_goal_cells": facts.steps_to_goal[rows].astype(np.int32),
         "best_move": facts.move_to_goal[rows].astype(np.int32),
+        "agent_moving": (batch.agent["vx"] != 0) | (batch.agent["vy"] != 0),
+        "agent_row": agent_pixel[:, 0],
+        "agent_col": agent_pixel[:, 1],
+        "goal_row": np.where(has_goal, goal_pixel[:, 0], _NONE).astype(np.int32),
+        "goal_col": np.where(has_goal, goal_pixel[:, 1], _NONE).astype(np.int32),
+        "goal_visible": has_goal & in_picture,
+        "goal_distance_euclidean": np.where(has_goal, np.hypot(goal_x - x, goal_y - y), _NONE).astype(
+            np.float32
+        ),
         "maze_size": facts.size.copy(),
         "distance_to_corner_cells": facts.steps_to_corner[rows].astype(np.int32),
         "best_move_to_corner": facts.move_to_corner[rows].astype(np.int32),

@@ -1,6 +1,6 @@
 """Read and patch many states at once, as NumPy arrays: for loops that see every state of a vector environment.
 
-When: on hot paths. To look at one state, or to edit what has no argument here, use `EngineState` of `state.py`.
+When: on hot paths. To look at one state, or to edit what has no argument here, use `EngineState` of `value.py`.
 What: `read_batch` finds the fields; each array is made when it is first asked for, so a caller pays for what it reads.
 `write_batch` changes the named fields and copies all other bytes as they are. What it writes is checked, what it
 does not touch is trusted: give it states from the engine, or from `state_checks.checked`.

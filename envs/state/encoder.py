@@ -1,6 +1,6 @@
 """The parts of a state as the engine's bytes: the other half of `state/reader.py`.
 
-When: only inside `state.py`. Errors: ValueError naming the field, when a number does not fit its four bytes.
+When: only inside `value.py`. Errors: ValueError naming the field, when a number does not fit its four bytes.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The fields of a Procgen state, in the order of its bytes: one frozen dataclass for each part.
 
 What: the classes below are the layout. A field's annotation is its encoding (`KINDS`), and the order of the fields
-is the order of the bytes, so there is no second table that could disagree. `state.py` parses and writes them one
+is the order of the bytes, so there is no second table that could disagree. `value.py` parses and writes them one
 state at a time, `state/offsets.py` and `state/batch.py` use the record dtypes made from them (`record_dtype`).
 When: to look up what a field is called, or to teach the codec another game (a tail class in `TAILS`).
 Source: procgen 0.10.7, state version 0; every field checked against the compiled engine.

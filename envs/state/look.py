@@ -4,6 +4,7 @@ When: in the codecs of levels (`bytes.py` of each game), beside what is the game
 Cost: about 2 microseconds to read or to write.
 """
 
+from collections.abc import Mapping
 from struct import Struct
 from typing import Any, Protocol, runtime_checkable
 
@@ -62,6 +63,17 @@ def read_mode(state: bytes, at: Offsets) -> str:
             f"distribution_mode of {at.game} must be one of {modes}; in this state it is {number}"
         )
     return modes[number]
+
+
+def read_mode_of_world(state: bytes, at: Offsets, worlds: Mapping[str, int]) -> str:
+    """The mode, for a game whose mode says how many cells wide the world is; ValueError for another world than its."""
+    mode = read_mode(state, at)
+    if not at.width == at.height == worlds[mode]:
+        raise ValueError(
+            f"expected a {at.game} state with the world of its mode ({worlds}); this one has {at.width}x{at.height} "
+            f"cells and mode {mode!r}"
+        )
+    return mode
 
 
 def read_look(state: bytes, at: Offsets) -> dict[str, Any]:

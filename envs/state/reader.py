@@ -1,6 +1,6 @@
 """A cursor over the bytes of one state, which reads the engine's encoding and names the field that is wrong.
 
-When: only inside `state.py`; kept apart so that the layout can be read there without the details of the encoding.
+When: only inside `value.py`; kept apart so that the layout can be read there without the details of the encoding.
 Encoding: little-endian without padding; a text is an int32 length and its bytes, a list an int32 count and its items.
 Errors: every method raises ValueError naming the field, its byte offset, what was expected there and what was found.
 """
