@@ -378,7 +378,7 @@ def maze_levels(draw: st.DrawFn, *, world: int = 15) -> MazeLevel:
 
 
 LevelEdit = Callable[[Any], Any]
-"""An edit of a level with its arguments. Where they do not fit: ValueError, or IndexError for a place that is not there."""
+"""An edit of a level with its arguments. Where they do not fit: ValueError, or IndexError for no such place."""
 
 
 def _level_edits(edits: list[tuple[Callable[..., Any], dict[str, st.SearchStrategy]]]) -> st.SearchStrategy:

@@ -234,7 +234,8 @@ def test_it_learns_small_mazes(tmp_path):
         network_options={"channels": 8, "layers": 1, "ticks": 2, "hidden": 64},
         variant=("size-up-to:3", "cheese-anywhere"),
         engine_options=PLAIN,
-        frames=10 * 1024,
+        frames=12 * 1024,
+        static_rounds=0.8,
         round_frames=2048,
         own_games=32,
         peak_learning_rate=3e-3,
@@ -242,6 +243,6 @@ def test_it_learns_small_mazes(tmp_path):
     train_imitation(config, tmp_path)
     curve = load_file(tmp_path / "trainer.safetensors")["curve"]
     assert curve[0, 3] < 0.5
-    assert curve[-1, 3] > 0.85
+    assert curve[-1, 3] > 0.8
     loaded = load_network(tmp_path / "network.safetensors")
     assert evaluate_model(loaded, variants=config.variant, episodes=40, max_steps=20).success.value > 0.8

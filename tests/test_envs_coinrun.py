@@ -82,6 +82,15 @@ def test_a_file_of_the_first_version_is_still_read() -> None:
     assert CoinRunLevel.from_file(kept) == small().with_coins([(13, 2), (9, 3)])
 
 
+@pytest.mark.parametrize("drawing", ["A..o\n====", "..oo\nA..o\n====", "o...\nA...\n===="])
+def test_a_drawing_smaller_than_the_world_has_no_coins_beyond_it(drawing: str) -> None:
+    level = CoinRunLevel.from_ascii(drawing)
+    assert (level.cells == 1).sum() == drawing.count("o")
+    assert (level.cells[0] == 100).sum() == 0
+    assert CoinRunLevel.from_ascii(str(level)) == level
+    assert len(str(level).splitlines()[0]) <= 5
+
+
 def test_a_drawing_says_what_it_shows() -> None:
     level = small()
     assert level.coins == ((13, 2),)

@@ -3,6 +3,8 @@
 One suite over all games; what is particular to a game is in its own tests.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
@@ -80,7 +82,7 @@ def test_given_levels_are_played_and_come_back(name: str) -> None:
 
 
 def test_levels_hold_what_they_are(name: str, tmp_path) -> None:
-    level_type = game(name).level_type
+    level_type: Any = game(name).level_type
     level = level_type.from_seed(9)
     assert (level.game, level.level_seed, level.mode) == (name, 9, "easy")
     assert level == level_type.from_seed(9) == level_type.from_ascii(str(level))

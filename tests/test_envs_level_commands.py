@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from procscope.envs.coinrun import CoinRunLevel
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.games import GAMES, game
 from procscope.envs.level_packs import write_pack
@@ -227,7 +228,7 @@ def test_an_edit_may_take_several_values(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("script").write_text("\ufeffwithout_obstacles kinds=saw,crate\r\n")  # as some editors of Windows do
     assert main("level edit --game coinrun --seed 3 --script script --out x.json".split()) == 0
-    level_type = game("coinrun").level_type
+    level_type = CoinRunLevel
     expected = level_type.from_seed(3).without_obstacles("saw", "crate")
     assert level_type.from_file("x.json") == expected
 

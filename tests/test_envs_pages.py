@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from procscope.envs.games import GAMES, game
+from procscope.envs.maze import MazeLevel
 from procscope.workbench.cli import main
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -60,8 +61,8 @@ def test_the_commands_run(tmp_path, monkeypatch) -> None:
     assert len(commands) == 8
     for command in commands:
         assert main(shlex.split(command.replace("--n 36", "--n 4"))[1:]) == 0, command
-    level = game("maze").level_type.from_file("level.json")
-    assert level == game("maze").level_type.from_seed(7).with_cheese(2, 8).with_background(None).rotated(1)
+    level = MazeLevel.from_file("level.json")
+    assert level == MazeLevel.from_seed(7).with_cheese(2, 8).with_background(None).rotated(1)
 
 
 @pytest.mark.parametrize("name", GAMES)

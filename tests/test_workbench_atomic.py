@@ -43,8 +43,17 @@ def test_an_error_while_writing_keeps_the_old_file(tmp_path):
 
 
 def test_a_missing_directory_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as raised:
         write_bytes_atomically(tmp_path / "nowhere" / "file", b"")
+    assert raised.value.filename == str(tmp_path / "nowhere" / "file"), "not the temporary file's name"
+
+
+def test_a_target_that_cannot_be_replaced_is_named(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as raised:  # noqa: PT011 (which kind depends on the system)
+        write_bytes_atomically(tmp_path / "folder", b"")
+    assert str(raised.value).endswith(f"{str(tmp_path / 'folder')!r}")
+    assert os.listdir(tmp_path) == ["folder"]
 
 
 def test_json_comes_back_as_it_was_with_numpy_scalars_and_paths_as_plain_values(tmp_path):

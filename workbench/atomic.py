@@ -13,7 +13,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,14 @@ def atomic_replacement(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync_file(temporary)
         os.replace(temporary, target)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where no file can be made, none is to be removed
+            temporary.unlink(missing_ok=True)
         if is_disk_full(error):
             raise disk_full_error(error, target) from error
+        if isinstance(error, OSError) and error.filename == os.fspath(temporary):
+            raise OSError(
+                error.errno, error.strerror, os.fspath(target)
+            ) from error  # the name that is known outside
         raise
     sync_directory(target.parent)
 

@@ -3,8 +3,9 @@
 When: `str(level)`, `CoinRunLevel.from_ascii`, `to_file` and `from_file`.
 
 The drawing has the top row first, as one sees it. Rows that repeat the one below, up to the world's top wall, and
-columns that repeat the one to their left are left out. Below come a legend, notes, and a line for each entity that the
-drawing does not fully tell: its kind, the centre of its box, and the fields that are not as the engine makes them.
+columns that repeat the one to their left are left out; coins are not repeated. Below come a legend, notes, and a line
+for each entity that the drawing does not fully tell: its kind, the centre of its box, and the fields that are not as
+the engine makes them.
 
     ................#
     ...............o#
@@ -103,7 +104,7 @@ def parse_coinrun(text: str) -> Fields:
     """The fields of a level, by name, that the text says; what it does not say is left out.
 
     The drawing stands in the world's bottom-left corner; to the right its last column is repeated, above it the topmost
-    row, below the world's top wall. Raises ValueError, naming line and column, for what `read_drawing` and `read_notes`
+    row, below the world's top wall, both without their coins. Raises ValueError, naming line and column, for what `read_drawing` and `read_notes`
     refuse, a second agent, a drawing larger than the world, an entity that is not understood.
     """
     drawing = read_drawing(text, "a CoinRun level", LEGEND, {*CELLS, *_MARKS})
@@ -177,13 +178,16 @@ def _trimmed(marked: np.ndarray) -> np.ndarray:
 
 
 def _repeats(last: np.ndarray, before: np.ndarray) -> bool:
-    return bool((last == before).all()) and not np.isin(last, list(_MARKS)).any()
+    restored = np.where(before == "o", ".", before)
+    return bool((last == restored).all()) and not np.isin(last, list(_MARKS)).any()
 
 
 def _padded(cells: np.ndarray) -> np.ndarray:
-    """The drawing grown to the world's size."""
+    """The drawing grown to the world's size; of a coin at its edge there is still only one."""
     height, width = cells.shape
-    grown = np.pad(cells, ((0, WORLD_CELLS - height), (0, WORLD_CELLS - width)), mode="edge")
+    terrain = np.where(cells == COIN, OPEN, cells)
+    grown = np.pad(terrain, ((0, WORLD_CELLS - height), (0, WORLD_CELLS - width)), mode="edge")
+    grown[:height, :width] = cells
     if height < WORLD_CELLS:
         grown[-1] = WALL
     return grown

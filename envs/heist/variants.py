@@ -10,7 +10,7 @@ When: by name, through `procscope.envs.variants`. A number may follow after a co
 `rng.integers` and `rng.random` in the order of `generator.draw_things`, and candidates are in row-major order of (y,
 x). Trained models depend on that; it must not change.
 Cost, on a core that other programs used too: 20 us a level where something is only taken, 0.4 ms for a new place of gem
-or agent, 1 to 2.5 ms where all things are placed anew.
+or agent, 1 to 2.5 ms where all things are placed anew or a plan is made.
 """
 
 from functools import cache
