@@ -1,6 +1,7 @@
 """The on-disk cache: what is written is what is read, by us and by others; damage, resumption and misuse."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -324,3 +325,23 @@ def test_differences_name_the_place():
         "a.b was 2, now 1",
         "d was 0, now None",
     ]
+
+
+def test_a_cache_of_an_earlier_version_can_be_read(tmp_path):
+    """Written by 0.1.0: `cache build --model maze-easy-topright --sample static --hooks fc --frames 12 --keep-frames`.
+
+    It stays as it is; a version that cannot read it needs another format number.
+    """
+    shutil.unpack_archive(Path(__file__).parent / "data" / "cache_format_1.zip", tmp_path)
+    assert verify_cache(tmp_path).contents_hash.startswith("395e9f3e")
+    cache = ActivationCache.open(tmp_path)
+    assert (len(cache), cache.hook_points) == (12, ["fc"])
+    read = cache.activations("fc")[:]
+    assert (read.shape, read.dtype) == ((12, 256), np.float16)
+    assert read.sum(dtype=np.float64) == 5484.518310546875
+    assert cache.frames[:].sum(dtype=np.int64) == 19704346
+    labels = cache.labels().to_pandas()
+    assert labels["level_seed"][0] == 1850624225
+    assert labels["goal_x"].tolist() == [2, 0, 2, 3, 2, 10, 1, 4, 2, 0, 11, 4]
+    assert labels["best_move"].tolist() == [4, 3, 3, 4, 4, 3, 4, 4, 4, 4, 3, 4]
+    assert cache.source["model"]["weights_hash"].startswith("c3158563")
