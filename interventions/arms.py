@@ -138,7 +138,7 @@ def _parts(
                 reading = read_network(network, inputs if split else torch.cat([inputs] * len(arms)))
             shaped = (
                 None if output is None else output.unflatten(0, (len(arms), -1)).float().cpu().numpy()
-                for output in reading
+                for output in (reading.logits, reading.value)
             )
         yield ArmReadings(part, *shaped)
 

@@ -127,6 +127,6 @@ def test_own_samples_are_places_that_the_network_came_to(engine, n):
 def test_parts_in_a_row(engine):
     parts = [static_samples(n, engine, VARIANTS, range(9), 0, np.random.default_rng(n)) for n in (3, 0, 2)]
     together = concatenate(parts)
-    assert [len(column) for column in together] == [5, 5, 5]
+    assert [len(column) for column in together[:3]] == [5, 5, 5]
     np.testing.assert_array_equal(together.frames[3:], parts[2].frames)
     assert concatenate([]).frames.shape == (0, 64, 64, 3)

@@ -118,6 +118,3 @@ def test_the_worked_example_of_the_documentation_runs(capsys) -> None:
         "black is darker than other backgrounds"
     )
     assert "spread" in capsys.readouterr().out
-    for block in blocks:
-        if block is not example:
-            exec(block, {"CoinRunLevel": CoinRunLevel})
