@@ -58,9 +58,9 @@ class CoinRunLevel(CoinRunValue):
     def from_ascii(cls, text: str, *, allow_unsolvable: bool = False, **other_fields: Any) -> "CoinRunLevel":
         """A level from a drawing, top row first, as `str(level)` prints it (the legend is in `text.py`).
 
-        A drawing smaller than the world is its bottom-left corner; its last column and its top row are repeated, without
-        coins, below the world's top wall. `other_fields` (mode, background, …) win over the notes below the drawing. Raises
-        ValueError with the line and column of what is wrong.
+        A drawing smaller than the world is its bottom-left corner; its last column and its top row are repeated,
+        without coins, below the world's top wall. `other_fields` (mode, background, …) win over the notes below the
+        drawing. Raises ValueError with the line and column of what is wrong.
         """
         return cls(**(parse_coinrun(text) | other_fields), allow_unsolvable=allow_unsolvable)
 

@@ -104,8 +104,9 @@ def parse_coinrun(text: str) -> Fields:
     """The fields of a level, by name, that the text says; what it does not say is left out.
 
     The drawing stands in the world's bottom-left corner; to the right its last column is repeated, above it the topmost
-    row, below the world's top wall, both without their coins. Raises ValueError, naming line and column, for what `read_drawing` and `read_notes`
-    refuse, a second agent, a drawing larger than the world, an entity that is not understood.
+    row, below the world's top wall, both without their coins. Raises ValueError, naming line and column, for what
+    `read_drawing` and `read_notes` refuse, a second agent, a drawing larger than the world, an entity that is not
+    understood.
     """
     drawing = read_drawing(text, "a CoinRun level", LEGEND, {*CELLS, *_MARKS})
     height, width = len(drawing.rows), len(drawing.rows[0])
