@@ -26,6 +26,7 @@ from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_config import CacheConfig
 from procscope.activations.cache_format import CacheSpec
 from procscope.activations.cache_writer import WrittenFile, expected_bytes, open_for_writing, write_block
+from procscope.workbench.memory import keep_freed_memory
 from procscope.workbench.parallel import parallel_map
 
 __all__ = ["CacheConfig", "build_cache"]
@@ -100,6 +101,7 @@ class _Job:
 
 @lru_cache(maxsize=1)
 def _maker(job: _Job) -> BlockMaker:
+    keep_freed_memory()
     return BlockMaker(job.config, job.engine_threads)
 
 

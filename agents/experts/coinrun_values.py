@@ -45,6 +45,7 @@ SLACK = 20
 """Steps."""
 TOLERANCE = 0.005
 """Of two actions the preferred one is taken unless the other is worth more by this share."""
+LEAST_WORTH = 0.5
 IDLE_KEY = 0.02
 """Loss of a key that does nothing."""
 
@@ -69,8 +70,9 @@ class Opinion(NamedTuple):
     values: Float64[np.ndarray, "agent"]
     """Discounted chance to reach the goal, slips and all: 1 a step before it."""
     regrets: Float64[np.ndarray, "agent action"]
-    """What each of `ACTIONS` would lose against the best, as a share of the value. Keys of jumps do nothing in the air;
-    they lose `IDLE_KEY` there, so that they are not pressed for nothing."""
+    """What each of `ACTIONS` would lose against the best, as a share of the value, or of `LEAST_WORTH` where the value
+    is less: an agent that is nearly lost has little to lose. Keys of jumps do nothing in the air; they lose `IDLE_KEY`
+    there, so that they are not pressed for nothing."""
     known: Bool[np.ndarray, "agent"]
     """Its state is near those collected; the rest means little where it is not."""
     hopeful: Bool[np.ndarray, "agent"]
@@ -139,7 +141,7 @@ class StateValues:
         worth[~on_ground, 3:] = worth[~on_ground, :3]
         best = worth.max(axis=1)
         chosen = (worth >= (1 - self.tolerance) * best[:, None]).argmax(axis=1)
-        regrets = 1 - worth / np.maximum(best, _HOPELESS)[:, None]
+        regrets = (best[:, None] - worth) / np.maximum(best, LEAST_WORTH)[:, None]
         regrets[~on_ground, 3:] = np.minimum(regrets[~on_ground, 3:] + IDLE_KEY, 1)
         return Opinion(ACTIONS[chosen], best, regrets, sure, best > _HOPELESS)
 
