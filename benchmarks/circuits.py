@@ -5,21 +5,20 @@
 On one thread, on direction pairs of mazes:
 
 - activation patching of every channel of a hook point, and of every unit of `conv_out`, in wide passes, against the
-same
-  patches one at a time (`applied` with a `Patch`, then a forward pass; of many patches only some are made, and the time
-  is scaled to all);
+  same patches one at a time (`applied` with a `Patch`, then a forward pass; of many patches only some are made, and the
+  time is scaled to all);
 - attribution patching of all channels and positions of all hook points: forward and backward passes of each pair,
   counted, and its time a pair in plain forward passes of a frame.
 
 The bar: at most 3 forward-backward passes a pair.
 """
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from arguments import parser
 from interleaved import interleave
 from torch import nn
 
@@ -47,13 +46,9 @@ TRIED = 16
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--pairs", type=int, default=8)
-    parser.add_argument("--model", default="maze-easy-topright")
-    options = parser.parse_args()
+    arguments = parser(__doc__, seconds=60)
+    arguments.add_argument("--pairs", type=int, default=8)
+    options = arguments.parse_args()
     torch.set_num_threads(1)
     network = load_network(options.model).network
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

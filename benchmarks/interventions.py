@@ -12,10 +12,9 @@ A vector field of a 25 x 25 maze, against loops that put the mouse on one cell a
 with the calls that anyone would use, and with all that can be left out left out, where little but the batch is gained.
 """
 
-import argparse
-
 import numpy as np
 import torch
+from arguments import parser
 from interleaved import interleave
 
 from procscope.activations.acting import policy_logits
@@ -36,15 +35,11 @@ ALONE = 12
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--levels", type=int, default=64)
-    parser.add_argument("--arms", type=int, default=16)
-    parser.add_argument("--max-steps", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--model", default="maze-easy-topright")
-    options = parser.parse_args()
+    arguments = parser(__doc__, seconds=300)
+    arguments.add_argument("--levels", type=int, default=64)
+    arguments.add_argument("--arms", type=int, default=16)
+    arguments.add_argument("--max-steps", type=int, default=64)
+    options = arguments.parse_args()
     torch.set_num_threads(1)
     network = load_network(options.model).network
     seeds = range(10**9, 10**9 + options.levels)

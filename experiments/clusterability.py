@@ -11,7 +11,7 @@ import torch
 
 from procscope.experiments.clusterability_claims import record_claims
 from procscope.experiments.clusterability_report import write_report
-from procscope.experiments.clusterability_setup import SCALES, Config, conditions
+from procscope.experiments.clusterability_setup import ROWS, SCALES, Config, conditions
 from procscope.experiments.clusterability_studies import record_condition, study_conditions
 from procscope.modularity.network_study import Kind, NetworkTraining, initial_n_cut
 from procscope.modularity.shuffles import shuffle_test
@@ -113,23 +113,7 @@ EXPERIMENT = Experiment(
     name="clusterability",
     question="Can trained networks be cut into groups of neurons more easily than networks with the same weights in "
     "another order, and which data, networks and ways of training make them so?",
-    targets=tuple(
-        f"C3.{row}"
-        for row in (
-            "init",
-            "mlp",
-            "halves",
-            "poly",
-            "mixture",
-            "random",
-            "topology",
-            "k",
-            "cnn",
-            "vgg",
-            "imagenet",
-            "stack",
-        )
-    ),
+    targets=tuple(f"C3.{row}" for row in ROWS),
     scales=SCALES,
     run=run,
 )

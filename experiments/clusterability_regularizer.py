@@ -8,6 +8,7 @@ there is a penalty.
 
 from dataclasses import dataclass, replace
 
+from procscope.experiments.clusterability_networks import cnn_training, mlp_training, picture_sources
 from procscope.experiments.clusterability_report import tell_conditions
 from procscope.experiments.clusterability_setup import Condition
 from procscope.experiments.clusterability_studies import (
@@ -17,7 +18,7 @@ from procscope.experiments.clusterability_studies import (
     study_conditions,
     where_of,
 )
-from procscope.modularity.network_study import STAGES, Measure, NetworkTraining
+from procscope.modularity.network_study import STAGES, Measure
 from procscope.workbench.experiments import Experiment
 from procscope.workbench.ledger import Ledger
 from procscope.workbench.runs import RunRecord
@@ -50,25 +51,22 @@ class Config:
 def run(config: Config, record: RunRecord) -> None:
     """Train networks with and without the penalty, measure them, compare."""
     ledger = Ledger(record)
-    data = f"idx:{config.mnist}" if config.mnist else "digits"
-    small = NetworkTraining(
-        data,
+    data = picture_sources(mnist=config.mnist)["MNIST"]
+    seed = 1000 * record.seed
+    small = mlp_training(
         network="small-mlp",
         epochs=config.epochs,
-        pruning_epochs=config.epochs,
         samples=config.samples,
-        side=7,
         width=config.width,
-        seed=1000 * record.seed,
+        side=7,
+        seed=seed,
     )
-    cnn = replace(
-        small,
-        network="cnn",
-        side=config.cnn_side,
-        samples=config.cnn_samples,
+    cnn = cnn_training(
         epochs=config.cnn_epochs,
-        pruning_epochs=config.cnn_epochs,
-        batch_size=64,
+        samples=config.cnn_samples,
+        side=config.cnn_side,
+        width=config.width,
+        seed=seed,
     )
     results = []
     for training, networks in ((small, config.networks), (cnn, config.cnn_networks)):
@@ -77,7 +75,7 @@ def run(config: Config, record: RunRecord) -> None:
                 Condition(
                     "C3.clustreg",
                     {"network": training.network, "penalty": weight > 0},
-                    replace(training, clusterability=weight),
+                    replace(training, data=data, clusterability=weight),
                     (Measure(shuffles=config.shuffles),),
                 )
                 for weight in (0.0, config.weight)

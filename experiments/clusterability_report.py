@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from procscope.experiments.clusterability_networks import stand_ins
 from procscope.experiments.clusterability_setup import Config
 from procscope.experiments.clusterability_studies import ConditionResult, where_of
 from procscope.modularity.network_study import STAGES, Measure
@@ -54,7 +55,7 @@ def write_report(
         "weights and few lead out of them. The n-cut is compared with those of shuffles: the same network with each "
         f"layer's weights permuted. {config.networks} network(s) stand for each condition, {config.shuffles} shuffles "
         "for each network; each claim above has the rule that was written before the run.\n\n"
-        + _stand_ins(config),
+        "Data:\n\n" + stand_ins(mnist=config.mnist, fashion=config.fashion, cifar10=config.cifar10),
     )
     for target in dict.fromkeys(result.condition.target for result in results):
         tell_conditions(ledger, target, [result for result in results if result.condition.target == target])
@@ -138,18 +139,3 @@ def _name(result: ConditionResult, measure: Measure) -> str:
     several = len(result.condition.measures) > 1
     words = [str(value) for value in result.condition.where.values()]
     return ", ".join(words + ([f"k = {measure.k}, {measure.kind}"] if several else []))
-
-
-def _stand_ins(config: Config) -> str:
-    lines = []
-    for role, folder, stand_in in (
-        (
-            "MNIST",
-            config.mnist,
-            "5,000 of its digits, of which 4,000 are trained on, shifted by up to two pixels",
-        ),
-        ("Fashion-MNIST", config.fashion, "rendered letters"),
-        ("CIFAR-10", config.cifar10, "rendered letters in colour"),
-    ):
-        lines.append(f"- {role}: {'its own files' if folder else stand_in}")
-    return "Data:\n\n" + "\n".join(lines)

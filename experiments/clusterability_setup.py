@@ -3,6 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from procscope.experiments.clusterability_networks import (
+    cnn_training,
+    mlp_training,
+    picture_sources,
+    vgg_training,
+)
 from procscope.modularity.network_study import Measure, NetworkTraining
 
 ROWS = (
@@ -86,7 +92,7 @@ SCALES = {
     ),
     "small": Config(
         rows=("init", "mlp", "halves", "poly", "mixture", "random", "topology", "k", "imagenet"),
-        networks=2,
+        networks=3,
         k_shuffles=50,
         initialisations=10,
         samples=15_000,
@@ -129,37 +135,22 @@ def conditions(config: Config, seed: int) -> list[Condition]:
     if unknown:
         raise ValueError(f"expected rows among {', '.join(ROWS)}; given {', '.join(sorted(unknown))}")
     dense = Measure(shuffles=config.shuffles)
-    sources = {
-        "MNIST": f"idx:{config.mnist}" if config.mnist else "digits",
-        "Fashion-MNIST": f"idx:{config.fashion}" if config.fashion else "letters",
-        "CIFAR-10": f"cifar10:{config.cifar10}" if config.cifar10 else "colour letters",
-    }
+    sources = picture_sources(mnist=config.mnist, fashion=config.fashion, cifar10=config.cifar10)
     seed *= 1000  # seeds of one run do not meet those of the next
-    mlp = NetworkTraining(
-        "",
-        epochs=config.epochs,
-        pruning_epochs=config.epochs,
-        samples=config.samples,
+    mlp = mlp_training(epochs=config.epochs, samples=config.samples, width=config.width, seed=seed)
+    cnn = cnn_training(
+        epochs=-(-config.epochs // 2),
+        samples=config.cnn_samples,
+        side=config.cnn_side,
         width=config.width,
         seed=seed,
     )
-    cnn = replace(
-        mlp,
-        network="cnn",
-        epochs=-(-config.epochs // 2),
-        pruning_epochs=-(-config.epochs // 2),
-        samples=config.cnn_samples,
-        side=config.cnn_side,
-        batch_size=64,
-    )
-    vgg = replace(
-        mlp,
+    vgg = vgg_training(
         network=config.vgg,
         epochs=config.vgg_epochs[0],
         pruning_epochs=config.vgg_epochs[1],
         samples=config.vgg_samples,
-        width=0,
-        strength=5e-4,
+        seed=seed,
     )
     found: list[Condition] = []
 

@@ -7,11 +7,17 @@ same seeds.
 
 from dataclasses import dataclass, replace
 
+from procscope.experiments.clusterability_networks import (
+    cnn_training,
+    mlp_training,
+    picture_sources,
+    vgg_training,
+)
 from procscope.experiments.clusterability_regularizer import compare
 from procscope.experiments.clusterability_report import tell_conditions
 from procscope.experiments.clusterability_setup import Condition
 from procscope.experiments.clusterability_studies import record_condition, study_conditions
-from procscope.modularity.network_study import Measure, NetworkTraining
+from procscope.modularity.network_study import Measure
 from procscope.workbench.experiments import Experiment
 from procscope.workbench.ledger import Ledger
 from procscope.workbench.runs import RunRecord
@@ -51,43 +57,28 @@ class Config:
 def run(config: Config, record: RunRecord) -> None:
     """Train networks from both initialisations, measure them, compare."""
     ledger = Ledger(record)
-    mlp = NetworkTraining(
-        "",
-        epochs=config.epochs,
-        pruning_epochs=config.epochs,
-        samples=config.samples,
-        width=config.width,
-        tags=config.tags,
-        seed=1000 * record.seed,
-    )
-    half = -(-config.epochs // 2)
-    cnn = replace(
-        mlp,
-        network="cnn",
-        epochs=half,
-        pruning_epochs=half,
+    seed = 1000 * record.seed
+    sources = picture_sources(mnist=config.mnist, fashion=config.fashion, cifar10=config.cifar10)
+    mlp = mlp_training(epochs=config.epochs, samples=config.samples, width=config.width, seed=seed)
+    cnn = cnn_training(
+        epochs=-(-config.epochs // 2),
         samples=config.cnn_samples,
         side=config.cnn_side,
-        batch_size=64,
+        width=config.width,
+        seed=seed,
     )
-    sources = {
-        "MNIST": f"idx:{config.mnist}" if config.mnist else "digits",
-        "Fashion-MNIST": f"idx:{config.fashion}" if config.fashion else "letters",
-    }
-    plans = [(role, replace(mlp, data=data), config.mlp_beta) for role, data in sources.items()]
+    greys = ("MNIST", "Fashion-MNIST")
+    plans = [(role, mlp, config.mlp_beta) for role in greys]
     if config.cnn:
-        plans += [(role, replace(cnn, data=data), config.cnn_beta) for role, data in sources.items()]
+        plans += [(role, cnn, config.cnn_beta) for role in greys]
     if config.vgg:
         before, after = config.vgg_epochs
-        colour = f"cifar10:{config.cifar10}" if config.cifar10 else "colour letters"
-        vgg = replace(
-            mlp,
-            data=colour,
+        vgg = vgg_training(
             network=config.vgg,
             epochs=before,
             pruning_epochs=after,
             samples=config.vgg_samples,
-            width=0,
+            seed=seed,
         )
         plans.append(("CIFAR-10", vgg, config.cnn_beta))
     results = []
@@ -96,7 +87,7 @@ def run(config: Config, record: RunRecord) -> None:
             Condition(
                 "C3.clustinit",
                 {"data": role, "clusterable": beta_used != 1},
-                replace(training, beta=beta_used),
+                replace(training, data=sources[role], tags=config.tags, beta=beta_used),
                 (Measure(shuffles=config.shuffles),),
             )
             for beta_used in (1.0, beta)

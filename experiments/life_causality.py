@@ -43,7 +43,7 @@ class Config:
     max_updates: int = 20_000
     """Of a training; the other settings are those of `life-imagination`."""
     accuracy: float = 0.99
-    settle_updates: int = 1000
+    settle_updates: int = 500
     width: int = 20
     probed: int = 300
     """Sequences on which probes are fitted; two thirds as many measure them."""
@@ -52,6 +52,8 @@ class Config:
     flips: int = 1000
     """Sequences with a flip each, for every step."""
     workers: int = 2
+    backend: str = "processes"
+    """"processes" on this machine, or "ray" on a Ray cluster whose machines share the output directory."""
 
     def __post_init__(self) -> None:
         known = [row.name for row in ROWS]
@@ -96,7 +98,9 @@ def run(config: Config, record: RunRecord) -> None:
     kept = record.members()
     pending = kept.pending([member for each in members.values() for member in each])
     study = functools.partial(study_causes, trainings=trainings_of(record))
-    for index, result in parallel_map(study, pending, workers=config.workers, description="networks"):
+    for index, result in parallel_map(
+        study, pending, workers=config.workers, backend=config.backend, description="networks"
+    ):
         kept.put(pending[index], result)
     rows = [CausalResults(name, [kept.get(member) for member in each]) for name, each in members.items()]
     write_report(record_numbers(record, rows), rows)

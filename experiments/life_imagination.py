@@ -25,7 +25,9 @@ def run(config: Config, record: RunRecord) -> None:
     trainings = trainings_of(record)
     pending = kept.pending([member for each in members.values() for member in each])
     study = functools.partial(study_network, trainings=trainings)
-    for index, result in parallel_map(study, pending, workers=config.workers, description="networks"):
+    for index, result in parallel_map(
+        study, pending, workers=config.workers, backend=config.backend, description="networks"
+    ):
         kept.put(pending[index], result)
         record.log(describe(pending[index], result))
     rows = [RowResults(row, [kept.get(member) for member in members[row.name]]) for row in config.chosen()]

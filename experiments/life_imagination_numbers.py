@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Real
 
-from procscope.experiments.life_imagination_setup import GROWING, ROWS, Row
+from procscope.experiments.life_imagination_setup import ALTERNATIVES, GROWING, ROWS, Row
 from procscope.workbench.ledger import Ledger
 from procscope.workbench.run_intervals import difference_of_runs, mean_of_runs
 from procscope.workbench.runs import RunRecord
@@ -74,6 +74,8 @@ def table_of_row(name: str) -> str:
         return "S2.table1"
     if name in TABLE_2:
         return "S2.table2"
+    if name in (row.name for row in ALTERNATIVES):
+        return "S2.alternatives"
     return "S2.wishes" if name == GROWING.name else "S2.width-depth"
 
 
@@ -89,7 +91,7 @@ def _record_row(ledger: Ledger, name: str, each: RowResults) -> None:
         ledger.add(
             f"{target}/floor", lambda values=values: mean_of_runs(values), where | {"floor": floor}, "1"
         )
-    if each.counted and name in (*TABLE_1, *TABLE_2):
+    if each.counted and name != GROWING.name:
         highest = np.max(list(each.floors().values()), axis=0)
         ledger.add(f"{target}/above_floor", lambda: mean_of_runs(each.values("best") - highest), where, "1")
 

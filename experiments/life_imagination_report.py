@@ -14,9 +14,9 @@ from procscope.experiments.life_imagination_numbers import PLAIN, RowResults, ta
 from procscope.experiments.life_imagination_setup import GROWING, ROWS, Config
 from procscope.imagination.confusion_plot import Confusion, plot_confusions
 from procscope.imagination.growing_picture import subset_and_coverage
-from procscope.imagination.network_study import StudyMember, decoder_of, measured_rollouts, network_of
-from procscope.imagination.sequence_film import FilmRow, sequence_gif
+from procscope.imagination.network_study import StudyMember, measured_rollouts, network_of
 from procscope.imagination.shown_sequences import shown
+from procscope.imagination.study_film import study_film
 from procscope.workbench.figures import styled, subplots
 from procscope.workbench.ledger import Ledger
 from procscope.workbench.run_intervals import mean_of_runs
@@ -53,7 +53,15 @@ def write_report(
     _tell_confusions(ledger, rows)
     _tell_learning_order(ledger, rows)
     for each in rows:
-        _film(ledger, config, each, members[each.row.name], trainings)
+        film = study_film(members[each.row.name], each.results, trainings, config.filmed)
+        if film is not None:
+            ledger.record.animation(
+                f"film-{each.row.name.replace(',', '').replace(' ', '-')}",
+                film,
+                f"{each.row.name}: the first {config.filmed} measured sequences and what the first network shows of "
+                "them. Grey frames: taught; green: matches the true state of its time in 95% of the cells; orange: "
+                "matches another state between; red: matches none.",
+            )
     _tell_growing(ledger, rows, members, trainings)
     _differences(ledger, config)
 
@@ -161,33 +169,6 @@ def plot_learning(each: RowResults) -> Figure:
     axes.set(xlabel="updates", ylabel="share of cells that are right", ylim=(None, 1.005))
     axes.legend()
     return figure
-
-
-def _film(
-    ledger: Ledger, config: Config, each: RowResults, members: list[StudyMember], trainings: Path
-) -> None:
-    """Sequences of the row's first network that counts, as a film."""
-    counting = [member for member, result in zip(members, each.results, strict=True) if result["counts"]]
-    if not counting:
-        return
-    member = counting[0]
-    trained = network_of(member.training, trainings)
-    rollouts = measured_rollouts(member).part(slice(0, config.filmed))
-    levels = member.training.world.levels
-    decoders = {"own decoder": None, "adversarial": decoder_of(trained, member.stage, trainings)}
-    pictures = [shown(trained.network, rollouts, levels, decoder) for decoder in decoders.values()]
-    films = [
-        FilmRow(true, [picture[index] for picture in pictures])
-        for index, true in enumerate(rollouts.states.numpy())
-    ]
-    name = each.row.name.replace(",", "").replace(" ", "-")
-    ledger.record.animation(
-        f"film-{name}",
-        sequence_gif(films, list(decoders), levels),
-        f"{each.row.name}: the first {config.filmed} measured sequences and what the first network shows of them. Grey "
-        "frames: taught; green: matches the true state of its time in 95% of the cells; orange: matches another state "
-        "between; red: matches none.",
-    )
 
 
 def _tell_growing(

@@ -1,12 +1,12 @@
 """The rows of `life-imagination`: which networks are trained on which sequences, and how many of each at each scale."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from procscope.imagination.adversarial import AdversarialConfig
 from procscope.imagination.growing_picture import GrowingPicture
 from procscope.imagination.network_study import StudyMember
-from procscope.imagination.training_config import ImaginerConfig
+from procscope.imagination.training_config import PUBLISHED_BOARDS, ImaginerConfig
 
 
 class Row(NamedTuple):
@@ -34,8 +34,21 @@ ROWS = (
 )
 """Tables 1 to 3 (which share their rows), then width and depth."""
 
+ALTERNATIVES = (
+    Row("2 steps, core does not add", {"world_steps": 2, "steps": 2, "residual": False}),
+    Row("2 steps, cross-entropy", {"world_steps": 2, "steps": 2, "prediction_loss": "cross-entropy"}),
+    Row("2 steps, 2 layers a step", {"world_steps": 2, "steps": 2, "block_layers": 2}),
+    Row(
+        "2 steps, all boards fresh",
+        {"world_steps": 2, "steps": 2, "world": replace(PUBLISHED_BOARDS, evolved_share=0.0)},
+    ),
+)
+"""What the text leaves open, chosen otherwise: these ask for by name (`--rows`)."""
+
 GROWING = Row("growing a picture", {"world": GrowingPicture(), "world_steps": 4, "steps": 4})
 """Our own: a picture that is to be reached, with no rule given."""
+
+_KNOWN = {row.name: row for row in (*ROWS, GROWING, *ALTERNATIVES)}
 
 
 @dataclass(frozen=True)
@@ -43,20 +56,20 @@ class Config:
     """Settings of `life-imagination`; the defaults are those of the small scale."""
 
     rows: tuple[str, ...] = tuple(row.name for row in (*ROWS, GROWING))
-    """Names of `ROWS` and `GROWING`."""
+    """Names of `ROWS`, `GROWING` and `ALTERNATIVES`."""
     runs: int = 1
     """Networks of each row, with seeds 0, 1, ..."""
     width: int = 20
     """Channels, where the row does not say otherwise."""
-    learning_rate: float = 2e-3
-    batch: int = 16
+    learning_rate: float = 5e-3
+    batch: int = 8
     """Boards for each update of a training."""
     accuracy: float = 0.99
     """Share of the last state's cells that must be right for a network to count."""
-    settle_updates: int = 1000
+    settle_updates: int = 500
     """Updates after that is reached."""
     max_updates: int = 20_000
-    adversarial_updates: int = 5000
+    adversarial_updates: int = 3000
     adversarial_batch: int = 16
     sequences: int = 10_000
     """On which each network is measured; the text's number."""
@@ -64,17 +77,18 @@ class Config:
     """Sequences in each animated picture."""
     workers: int = 2
     """Networks trained side by side, one core each."""
+    backend: str = "processes"
+    """"processes" on this machine, or "ray" on a Ray cluster whose machines share the output directory."""
 
     def __post_init__(self) -> None:
-        known = [row.name for row in (*ROWS, GROWING)]
-        if unknown := [name for name in self.rows if name not in known]:
-            raise ValueError(f"unknown rows: {', '.join(unknown)}. Rows: {'; '.join(known)}")
+        if unknown := [name for name in self.rows if name not in _KNOWN]:
+            raise ValueError(f"unknown rows: {', '.join(unknown)}. Rows: {'; '.join(_KNOWN)}")
         if self.runs < 1 or self.sequences < 1:
             raise ValueError(f"runs and sequences must be at least 1; given: {self.runs}, {self.sequences}")
 
     def chosen(self) -> list[Row]:
         """The rows that are asked for."""
-        return [row for row in (*ROWS, GROWING) if row.name in self.rows]
+        return [row for name, row in _KNOWN.items() if name in self.rows]
 
     def training(self, row: Row, seed: int) -> ImaginerConfig:
         """How a network of the row is trained."""

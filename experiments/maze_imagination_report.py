@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from procscope.experiments.maze_imagination_numbers import DECODERS, PlannerResults, PolicyResults
 from procscope.experiments.maze_imagination_policies import PIXELS, UNTRAINED
+from procscope.experiments.maze_imagination_setup import Config
 from procscope.imagination.confusion_plot import Confusion, plot_confusions
-from procscope.imagination.network_study import decoder_of, measured_rollouts, network_of
-from procscope.imagination.sequence_film import FilmRow, sequence_gif
-from procscope.imagination.shown_sequences import shown
+from procscope.imagination.study_film import study_film
 from procscope.workbench.figures import COLOURS, ORDER, styled, subplots
 from procscope.workbench.ledger import Ledger
 from procscope.workbench.statistics import wilson
@@ -33,7 +32,7 @@ class PlannerRow(NamedTuple):
 
 def write_report(
     ledger: Ledger,
-    config: Any,
+    config: Config,
     planners: Sequence[PlannerResults],
     policies: Sequence[PolicyResults],
     trainings: Path,
@@ -43,7 +42,9 @@ def write_report(
     _tell_policies(ledger, policies)
 
 
-def _tell_planners(ledger: Ledger, config: Any, planners: Sequence[PlannerResults], trainings: Path) -> None:
+def _tell_planners(
+    ledger: Ledger, config: Config, planners: Sequence[PlannerResults], trainings: Path
+) -> None:
     ledger.record.say(
         "Planners of our own",
         "The text's method did not work on a larger network that was trained on chess. A small planner is closer at "
@@ -98,31 +99,14 @@ def _tell_planners(ledger: Ledger, config: Any, planners: Sequence[PlannerResult
             "Which imagined state equals which true one in every cell: share of sequences.",
         )
     for planner in planners:
-        _film_planner(ledger, config, planner, trainings)
-
-
-def _film_planner(ledger: Ledger, config: Any, planner: PlannerResults, trainings: Path) -> None:
-    counting = [
-        member for member, result in zip(planner.members, planner.results, strict=True) if result["counts"]
-    ]
-    if not counting:
-        return
-    member = counting[0]
-    trained = network_of(member.training, trainings)
-    rollouts = measured_rollouts(member).part(slice(0, config.filmed))
-    levels = member.training.world.levels
-    decoders = {"own decoder": None, "adversarial": decoder_of(trained, member.stage, trainings)}
-    pictures = [shown(trained.network, rollouts, levels, decoder) for decoder in decoders.values()]
-    films = [
-        FilmRow(true, [picture[index] for picture in pictures])
-        for index, true in enumerate(rollouts.states.numpy())
-    ]
-    ledger.record.animation(
-        f"film-{planner.target}",
-        sequence_gif(films, list(decoders), levels, agreement=1.0, walls=rollouts.inputs[:, 1].numpy() == 0),
-        f"{planner.target}: true states, and what the network shows of them. Walls are shaded. Grey frames: taught; "
-        f"green: equals the true state of its time; orange: equals another between; red: equals none.",
-    )
+        film = study_film(planner.members, planner.results, trainings, config.filmed)
+        if film is not None:
+            ledger.record.animation(
+                f"film-{planner.target}",
+                film,
+                f"{planner.target}: true states, and what the network shows of them. Walls are shaded. Grey frames: "
+                "taught; green: equals the true state of its time; orange: equals another between; red: equals none.",
+            )
 
 
 def _tell_policies(ledger: Ledger, policies: Sequence[PolicyResults]) -> None:

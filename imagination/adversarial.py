@@ -1,22 +1,22 @@
 """The adversarial stage: a decoder learns to make what it shows of states between look like states of the world.
 
-When: after a training, with `adversarial_decoder(trained, stage)`. Encoder and core stay as they are; only the decoder
-changes, by the losses that it was trained with and by a discriminator that tells real states from decoded ones.
-Nobody tells it the true states between: it may as well show a wrong one that looks real.
+When: after a training, with `adversarial_decoder(trained, stage)`. Encoder and core stay as they are; a new decoder
+learns, first by the losses that the network's own was trained with, then also by a discriminator that tells real
+states from decoded ones. Nobody tells it the true states between: it may as well show a wrong one that looks real.
 
 `fool` is the same for any network: it takes batches of states, those that the decoder is taught to show and those
 that it is not.
 
-Source: S2.model, adversarial decoder training. The losses have equal weight; the discriminator's loss is the
-non-saturating one of Goodfellow et al. 2014 (arXiv:1406.2661), both sides learn by Adam with moments (0.5, 0.999)
-(Radford et al. 2016, arXiv:1511.06434); the real states are those of other sequences, at any time. None of these is
-stated in the text.
+Source: S2.model, adversarial decoder training. What it leaves open follows the authors' code where that says it
+(github.com/wichersn/visualize-nn-imagination): a decoder begun anew and taught alone at first, losses of equal weight,
+Adam with a rate of 0.001 on both sides. The discriminator's loss is the non-saturating one of Goodfellow et al. 2014
+(arXiv:1406.2661); the moments (0.5, 0.999) are those of Radford et al. 2016 (arXiv:1511.06434); the real states are
+those of other sequences, at any time.
 
-Cost: about 15 ms an update on one core. Axes: `imagined` the core's states between the first and the last.
+Cost: about 10 ms an update on one core. Axes: `imagined` the core's states between the first and the last.
 """
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from procscope.imagination.discriminator import Discriminator
 from procscope.imagination.network import Decoder, Imaginer
-from procscope.imagination.trainer import board_generator
+from procscope.imagination.trainer import board_generator, prediction_loss
 from procscope.imagination.training import TrainedImaginer
 from procscope.imagination.training_config import ImaginerConfig
 from procscope.imagination.worlds import Rollouts
@@ -43,14 +43,16 @@ _MOMENTS = (0.5, 0.999)
 class AdversarialConfig:
     """Everything beside the trained network that the new decoder depends on."""
 
-    updates: int = 5000
-    """Of the decoder, each with one of the discriminator."""
+    updates: int = 3000
+    """Of the decoder."""
+    alone_share: float = 1 / 3
+    """Share of them, the first, that the decoder learns without a discriminator; in the others both learn in turn."""
     batch: int = 16
     """Sequences for each update; as many decoded states of each step, and as many real ones."""
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-3
     """Of both sides."""
     seed: int = 0
-    version: int = 1
+    version: int = 2
 
 
 class Taught(NamedTuple):
@@ -59,17 +61,14 @@ class Taught(NamedTuple):
     states: Float[Tensor, "batch channel row col"]
     target: Float[Tensor, "batch row col"]
     kind: str
-    """The loss: "image", an autoencoder's squared error; "prediction", the cross-entropy of every cell by itself;
-    "cell", for states of one cell, the cross-entropy of which cell it is."""
+    """The loss: one of `PREDICTION_LOSSES`; or "cell", for states of one cell: the cross-entropy of which it is."""
 
     def loss(self, decoder: Decoder) -> Tensor:
         """How far the decoder is from it."""
-        logits = decoder(self.states)
-        if self.kind == "image":
-            return F.mse_loss(logits.sigmoid(), self.target)
+        values = decoder(self.states)
         if self.kind == "cell":
-            return F.cross_entropy(logits.flatten(1), self.target.flatten(1).argmax(1))
-        return F.binary_cross_entropy_with_logits(logits, self.target)
+            return F.cross_entropy(values.flatten(1), self.target.flatten(1).argmax(1))
+        return prediction_loss(values, self.target, self.kind)
 
 
 class StageBatch(NamedTuple):
@@ -86,15 +85,20 @@ class StageBatch(NamedTuple):
 
 
 def adversarial_decoder(trained: TrainedImaginer, stage: AdversarialConfig) -> Decoder:
-    """A copy of the network's decoder after the stage. The autoencoder's loss counts where the training had it."""
+    """A new decoder after the stage. The autoencoder's loss counts where the training had it."""
     config = trained.config
-    decoder = copy.deepcopy(trained.network.decoder)
-    batches = stage_batches(trained.network, config, stage)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stage.seed)
+        decoder = new_decoder(trained)
         discriminator = Discriminator(config.world.side, config.world.channels - 1)
-    fool(decoder, discriminator, batches, stage)
+    fool(decoder, discriminator, stage_batches(trained.network, config, stage), stage)
     return decoder
+
+
+def new_decoder(trained: TrainedImaginer) -> Decoder:
+    """An untrained decoder of the form of the network's own."""
+    config = trained.config
+    return Decoder(config.width, config.decoder_layers, config.kernel, config.world.border)
 
 
 def stage_batches(
@@ -105,9 +109,9 @@ def stage_batches(
         with torch.no_grad():
             encoded = network.encode(fresh.inputs)
             states = network.roll(encoded)
-        taught = [Taught(states[-1], fresh.targets(config.world.levels), "prediction")]
+        taught = [Taught(states[-1], fresh.targets(config.world.levels), config.prediction_loss)]
         if config.autoencoder:
-            taught.append(Taught(encoded, fresh.inputs[:, 0], "image"))
+            taught.append(Taught(encoded, fresh.inputs[:, 0], "squared"))
         yield StageBatch(
             taught,
             states[:-1],
@@ -122,12 +126,24 @@ def fool(
     discriminator: Discriminator,
     batches: Iterator[StageBatch],
     stage: AdversarialConfig,
+    as_boards: Callable[[Tensor], Tensor] = lambda values: values,
 ) -> None:
-    """Train both against each other, in place."""
+    """Train the decoder, and both against each other, in place.
+
+    Args:
+        as_boards: turns what the decoder gives into cells of 0 to 1, where it gives something else.
+    """
+    alone = round(stage.alone_share * stage.updates)
     decoding = torch.optim.Adam(decoder.parameters(), stage.learning_rate, betas=_MOMENTS, fused=True)
     telling = torch.optim.Adam(discriminator.parameters(), stage.learning_rate, betas=_MOMENTS, fused=True)
-    for batch in batches:
-        decoded = torch.cat([decoder(states) for states in batch.unseen]).sigmoid()
+    for number, batch in enumerate(batches):
+        taught = torch.stack([part.loss(decoder) for part in batch.taught]).sum()
+        decoding.zero_grad()
+        if number < alone:
+            taught.backward()
+            decoding.step()
+            continue
+        decoded = as_boards(torch.cat([decoder(states) for states in batch.unseen]))
         fakes = torch.cat([decoded[:, None], batch.given.repeat(len(batch.unseen), 1, 1, 1)], 1)
         reals = torch.cat([batch.real[:, None], batch.given_with_real], 1)
 
@@ -138,11 +154,9 @@ def fool(
         told_apart.backward()
         telling.step()
 
-        loss = F.softplus(-discriminator(fakes)).mean() + sum(part.loss(decoder) for part in batch.taught)
-        decoding.zero_grad()
-        loss.backward(
-            inputs=list(decoder.parameters())
-        )  # none for the discriminator, which takes a third of it
+        loss = F.softplus(-discriminator(fakes)).mean() + taught
+        # Without gradients of the discriminator, which would take a third of the time.
+        loss.backward(inputs=list(decoder.parameters()))
         decoding.step()
 
 

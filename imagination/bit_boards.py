@@ -63,14 +63,14 @@ class Stepper:
         self._on_cpu = like.device.type == "cpu"
         rows, columns, groups = like.shape
         memory = (
-            like.new_zeros(rows, columns + 2, groups),
-            # Of three cells in a row, for every row: the row itself needs its two outer cells, its neighbours all
-            # three.
+            # Sums over the two outer of three cells in a row, which the row itself needs, and over all three, which
+            # its neighbours need.
+            like.new_zeros(2, rows, columns, groups),
             like.new_zeros(2, rows + 2, columns, groups),
-            like.new_empty(5, rows, columns, groups),
+            like.new_empty(3, rows, columns, groups),
         )
         arrays: list[Any] = [part.numpy() if self._on_cpu else part for part in memory]
-        self._sides, self._around, self._scratch = arrays
+        self._pairs, self._around, self._scratch = arrays
 
     def __call__(self, words: Words) -> Words:
         """The boards one step on. Raises ValueError: boards of another shape than the first."""
@@ -86,14 +86,16 @@ class Stepper:
     def _step(self, ops: Any, words: Any, after: Any) -> None:
         """Names: of a sum in binary, `ones` and `twos` are its two lowest digits."""
         xor, both, either = ops.bitwise_xor, ops.bitwise_and, ops.bitwise_or
-        sides, around = self._sides, self._around
-        sides[:, 1:-1] = words
-        if self._border == "torus":
-            sides[:, 0], sides[:, -1] = words[:, -1], words[:, 0]
-        left, right = sides[:, :-2], sides[:, 2:]
-        pair_ones, pair_twos, ones, carry, other = self._scratch
-        xor(left, right, out=pair_ones)
-        both(left, right, out=pair_twos)
+        around, (pair_ones, pair_twos), (ones, carry, other) = self._around, self._pairs, self._scratch
+        xor(words[:, :-2], words[:, 2:], out=pair_ones[:, 1:-1])
+        both(words[:, :-2], words[:, 2:], out=pair_twos[:, 1:-1])
+        for column in (0, -1):
+            inner, outer = words[:, 1 if column == 0 else -2], words[:, -1 if column == 0 else 0]
+            if self._border == "torus":
+                xor(inner, outer, out=pair_ones[:, column])
+                both(inner, outer, out=pair_twos[:, column])
+            else:
+                pair_ones[:, column], pair_twos[:, column] = inner, 0
         xor(pair_ones, words, out=around[0, 1:-1])
         both(pair_ones, words, out=other)
         either(pair_twos, other, out=around[1, 1:-1])

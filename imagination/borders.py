@@ -35,11 +35,10 @@ class BorderConv(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, kernel: int, border: str) -> None:
         super().__init__()
         check_border(border)
-        fresh = nn.Conv2d(channels_in, channels_out, kernel)
-        assert fresh.bias is not None
         self.border = border
-        self.weight = nn.Parameter(fresh.weight.detach().contiguous(memory_format=torch.channels_last))
-        self.bias = nn.Parameter(fresh.bias.detach())
+        weight = nn.init.xavier_uniform_(torch.empty(channels_out, channels_in, kernel, kernel))
+        self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
+        self.bias = nn.Parameter(torch.zeros(channels_out))
 
     def forward(self, boards: Map) -> Float[Tensor, "batch channel_out row col"]:
         if self.border == "dead" or self.weight.shape[-1] == 1:

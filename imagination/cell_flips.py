@@ -138,8 +138,8 @@ def last_codes(network: Imaginer, state: States, step: int) -> Boards:
         return state
 
     inputs = torch.zeros(len(state), network.channels, *state.shape[2:])
-    logits = network.run_with_hooks(inputs, fwd_hooks=[(f"step{step}.state", put)])
-    return read_codes(logits.sigmoid(), 2)
+    last = network.run_with_hooks(inputs, fwd_hooks=[(f"step{step}.state", put)])
+    return read_codes(last, 2)
 
 
 def _result(found: Boards, expected: Boards, unchanged: Boards, reach: Tensor) -> FlipResult:

@@ -3,20 +3,23 @@
 When: to train on first and last states of a world (`training.py`) and then to decode what the core held between.
 
     network = Imaginer(steps=3)
-    logits = network(rollouts.inputs)                   # the last state
+    last = network(rollouts.inputs)                     # the last state
     between = network.imagine(rollouts.inputs)          # T - 1 states that it was never taught, 0 to 1
 
 Source: S2.model: all parts convolutional, the core's weights shared by all steps or not, 20 channels and one layer in
-encoder and decoder found best. Kernels, the core's two layers a step and the ReLUs are not stated there, and ours.
+encoder and decoder found best. The text says no more. What it leaves open follows the authors' own code
+(github.com/wichersn/visualize-nn-imagination): kernels of 3x3, leaky ReLUs of slope 0.3, at least three layers a
+step, a core that adds to its state (`residual`), and a decoder whose last layer is linear.
 
 Hook points (B the batch, C channels, n the board's side, T steps, K = 1 ... T):
 
-    encoderI                 B C n n   after the ReLU of encoder layer I
+    encoderI                 B C n n   after the leaky ReLU of encoder layer I
     encoded                  B C n n   what the core begins with
-    stepK.hiddenI            B C n n   after the ReLU of the core's layer I = 1 ... of step K, but the last
-    stepK.state              B C n n   after the ReLU of its last layer: what is handed on, and what is decoded
-    decoderI                 B C n n   after the ReLU of decoder layer I, but the last
-    decoded                  B n n     logits of the last state
+    stepK.hiddenI            B C n n   after the leaky ReLU of the core's layer I = 1 ... of step K, but the last
+    stepK.added              B C n n   after that of its last layer, in a residual core: what is added to the state
+    stepK.state              B C n n   what is handed on, and what is decoded
+    decoderI                 B C n n   after the leaky ReLU of decoder layer I, but the last
+    decoded                  B n n     the last state: about 0 for dead, about 1 for alive
 
 `decode` and `imagine` pass no hook point of the decoder: only a whole forward pass does, once.
 
@@ -35,16 +38,18 @@ from procscope.activations.hooks import HookedNetwork, HookPoint
 from procscope.imagination.borders import BorderConv
 from procscope.imagination.worlds import World
 
+SLOPE = 0.3
+"""Of the leaky ReLUs, for what is below 0."""
 State = Float[Tensor, "batch channel row col"]
 Inputs = Float[Tensor, "batch input row col"]
 
 
 class Decoder(nn.Module):
-    """From the core's states to a state of the world, as logits.
+    """From the core's states to a state of the world: values that are to be 0 to 1, not clipped.
 
     Args:
         width: channels of the states that it reads.
-        layers: convolutions; all but the last give `width` channels and a ReLU.
+        layers: convolutions; all but the last give `width` channels and a leaky ReLU.
     """
 
     def __init__(self, width: int, layers: int, kernel: int, border: str) -> None:
@@ -55,7 +60,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, states: State, points: Sequence[HookPoint] = ()) -> Float[Tensor, "batch row col"]:
-        """Logits. `points` are called after the hidden layers. Raises ValueError: states of another width."""
+        """The values. `points` are called after the hidden layers. Raises ValueError: states of another width."""
         if states.shape[1] != self.width:
             raise ValueError(
                 f"this decoder reads states of {self.width} channels; given: {states.shape[1]}. A decoder belongs to "
@@ -63,7 +68,7 @@ class Decoder(nn.Module):
                 f"width={states.shape[1]}"
             )
         for index, layer in enumerate(self.layers[:-1]):
-            states = F.relu(layer(states))
+            states = F.leaky_relu(layer(states), SLOPE)
             states = points[index](states) if points else states
         return self.layers[-1](states).squeeze(1)
 
@@ -71,10 +76,12 @@ class Decoder(nn.Module):
 class Step(nn.Module):
     """The hook points of one step of the core."""
 
-    def __init__(self, block_layers: int) -> None:
+    def __init__(self, block_layers: int, residual: bool) -> None:
         super().__init__()
         for index in range(1, block_layers):
             self.add_module(f"hidden{index}", HookPoint())
+        if residual:
+            self.added = HookPoint()
         self.state = HookPoint()
 
     def points(self) -> list[HookPoint]:
@@ -91,6 +98,7 @@ class Imaginer(HookedNetwork):
         shared: whether every step uses the same weights ("RNN") or its own.
         encoder_layers: convolutions of the encoder.
         block_layers: convolutions of each step.
+        residual: whether a step adds to the state, or puts another in its place.
         decoder_layers: convolutions of the decoder.
         kernel: rows and columns of every kernel, odd.
         border: what lies beyond the board's edge; must be the world's.
@@ -105,7 +113,8 @@ class Imaginer(HookedNetwork):
         width: int = 20,
         shared: bool = True,
         encoder_layers: int = 1,
-        block_layers: int = 2,
+        block_layers: int = 3,
+        residual: bool = True,
         decoder_layers: int = 1,
         kernel: int = 3,
         border: str = "torus",
@@ -126,14 +135,8 @@ class Imaginer(HookedNetwork):
             raise ValueError(
                 f"expected an odd kernel, which has a middle, so that maps keep the board's size; given: {kernel}"
             )
-        self.steps, self.width, self.shared, self.kernel, self.channels = (
-            steps,
-            width,
-            shared,
-            kernel,
-            channels,
-        )
-        self.border = border
+        self.steps, self.width, self.shared, self.residual = steps, width, shared, residual
+        self.kernel, self.border, self.channels = kernel, border, channels
         self.weights_encoder = nn.ModuleList(
             BorderConv(width if index else channels, width, kernel, border) for index in range(encoder_layers)
         )
@@ -146,7 +149,7 @@ class Imaginer(HookedNetwork):
             self.add_module(f"encoder{index}", HookPoint())
         self.encoded = HookPoint()
         for number in range(1, steps + 1):
-            self.add_module(f"step{number}", Step(block_layers))
+            self.add_module(f"step{number}", Step(block_layers, residual))
         for index in range(1, decoder_layers):
             self.add_module(f"decoder{index}", HookPoint())
         self.decoded = HookPoint()
@@ -160,7 +163,7 @@ class Imaginer(HookedNetwork):
         return network
 
     def forward(self, inputs: Inputs) -> Float[Tensor, "batch row col"]:
-        """Logits of the last state."""
+        """The last state."""
         points = [self.get_submodule(f"decoder{index}") for index in range(1, len(self.decoder.layers))]
         return self.decoded(self.decoder(self.roll(self.encode(inputs))[-1], points))  # pyright: ignore
 
@@ -173,7 +176,7 @@ class Imaginer(HookedNetwork):
         self.check_side(min(inputs.shape[2:]))
         states = inputs
         for index, layer in enumerate(self.weights_encoder, 1):
-            states = self.get_submodule(f"encoder{index}")(F.relu(layer(states)))
+            states = self.get_submodule(f"encoder{index}")(F.leaky_relu(layer(states), SLOPE))
         return self.encoded(states)
 
     def roll(self, encoded: State) -> list[State]:
@@ -184,13 +187,16 @@ class Imaginer(HookedNetwork):
             assert isinstance(points, Step)
             block = self.weights_core[0 if self.shared else number - 1]
             assert isinstance(block, nn.ModuleList)
-            for layer, point in zip(block, points.points(), strict=True):
-                states = point(F.relu(layer(states)))
+            before = states
+            for layer, point in zip(block, points.points(), strict=not self.residual):
+                states = point(F.leaky_relu(layer(states), SLOPE))
+            if self.residual:
+                states = points.state(before + states)
             found.append(states)
         return found
 
     def decode(self, states: State) -> Float[Tensor, "batch row col"]:
-        """Logits of the world's state that the core's state shows."""
+        """The world's state that the core's state shows."""
         return self.decoder(states)
 
     @torch.no_grad()
@@ -203,7 +209,7 @@ class Imaginer(HookedNetwork):
         such as one that the adversarial stage made. Raises ValueError: that one is for another width.
         """
         decoder = self.decoder if decoder is None else decoder
-        return torch.stack([decoder(state).sigmoid() for state in self.roll(self.encode(inputs))[:-1]], 1)
+        return torch.stack([decoder(state) for state in self.roll(self.encode(inputs))[:-1]], 1).clamp(0, 1)
 
     def check_side(self, side: int) -> None:
         """Raises ValueError: the board is smaller than the kernel, which would then see a cell twice."""

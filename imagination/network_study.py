@@ -5,14 +5,13 @@ When: as a member of a table: `study_network(member, trainings)` returns what JS
 was killed goes on.
 """
 
-import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save
 
-from procscope.imagination.adversarial import AdversarialConfig, adversarial_decoder
+from procscope.imagination.adversarial import AdversarialConfig, adversarial_decoder, new_decoder
 from procscope.imagination.evaluation import Evaluation, evaluate
 from procscope.imagination.floors import floors
 from procscope.imagination.learning_order import first_updates
@@ -83,7 +82,7 @@ def decoder_of(trained: TrainedImaginer, stage: AdversarialConfig, trainings: Pa
     if not path.exists():
         decoder = adversarial_decoder(trained, stage)
         write_bytes_atomically(path, save({name: t.contiguous() for name, t in decoder.state_dict().items()}))
-    decoder = copy.deepcopy(trained.network.decoder)
+    decoder = new_decoder(trained)
     decoder.load_state_dict(load_file(path))
     return decoder
 

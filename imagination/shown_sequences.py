@@ -21,5 +21,5 @@ def shown(
     """Codes of all decoded states. Raises ValueError: the decoder is for another width."""
     decoder = network.decoder if decoder is None else decoder
     encoded = network.encode(rollouts.inputs)
-    decoded = torch.stack([decoder(state).sigmoid() for state in [encoded, *network.roll(encoded)]], 1)
+    decoded = torch.stack([decoder(state) for state in [encoded, *network.roll(encoded)]], 1)
     return read_codes(decoded, levels).cpu().numpy()

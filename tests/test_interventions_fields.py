@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
+from untrained_impala import untrained_impala
 
 from procscope.activations.acting import policy_logits
 from procscope.activations.capture import capture
-from procscope.agents.networks.impala import Impala
 from procscope.envs.actions import Move, move_probabilities
 from procscope.envs.engine import scratch_engine
 from procscope.envs.heist import HeistLevel
@@ -31,11 +31,7 @@ SEEDS = range(1_000_000_000, 1_000_000_012)
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
-    network = Impala((2, 3, 4), hidden=16)
-    with torch.no_grad():
-        network.policy_head.weight.mul_(30)
-    return network
+    return untrained_impala((2, 3, 4), loudness=30)
 
 
 LEVEL = MazeLevel.from_ascii(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
+from untrained_impala import noise_frames, untrained_impala
 
 from procscope.activations.capture import capture
 from procscope.activations.channel_statistics import channel_statistics
 from procscope.activations.hooks import hook_modules
 from procscope.agents.networks.drc import Drc
-from procscope.agents.networks.impala import Impala
 from procscope.interventions.ablation import MeanAblation, MinAblation, ZeroAblation
 from procscope.interventions.apply import applied
 from procscope.interventions.arms import run_arms
@@ -27,16 +27,12 @@ from procscope.interventions.steer import Steer
 
 @pytest.fixture(scope="module")
 def impala():
-    torch.manual_seed(0)
-    network = Impala((2, 3, 8), hidden=16).eval()
-    with torch.no_grad():
-        network.policy_head.weight.mul_(20)
-    return network
+    return untrained_impala().eval()
 
 
 @pytest.fixture(scope="module")
 def frames():
-    return np.random.default_rng(1).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    return noise_frames()
 
 
 def logits(network, frames, *interventions):
@@ -104,8 +100,7 @@ def test_scaling_by_zero_and_clamping_to_a_number(impala, frames):
 def test_scaling_equals_scaling_the_weights_that_read_it(impala, frames):
     loudest = int(activation(impala, frames, "fc").sum(axis=0).argmax())
     scaled = logits(impala, frames, Scale("fc", [loudest], factor=-1.5))
-    other = Impala((2, 3, 8), hidden=16).eval()
-    other.load_state_dict(impala.state_dict())
+    other = untrained_impala().eval()
     with torch.no_grad():
         other.policy_head.weight[:, loudest] *= -1.5
     np.testing.assert_allclose(scaled, logits(other, frames), atol=1e-5)

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from untrained_impala import untrained_impala
 
 from procscope.activations.cache import ActivationCache
 from procscope.activations.capture import capture
 from procscope.activations.collect import CacheConfig, build_cache
-from procscope.agents.networks.impala import Impala
 from procscope.envs.actions import greedy_moves
 from procscope.interventions.ablation import MinAblation
 from procscope.interventions.apply import applied
@@ -28,11 +28,7 @@ OPTIONS = {"widths": [2, 3, 5], "hidden": 16}
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
-    network = Impala(**OPTIONS)
-    with torch.no_grad():
-        network.policy_head.weight.mul_(40)
-    return network.eval()
+    return untrained_impala((2, 3, 5), loudness=40).eval()
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
+from untrained_impala import untrained_impala
 
 from procscope.activations.acting import policy_logits
 from procscope.activations.hooks import HookPoint
 from procscope.agents.episodes import play_episodes, policy
 from procscope.agents.networks.drc import Drc
-from procscope.agents.networks.impala import Impala
 from procscope.envs.heist import HeistLevel
 from procscope.envs.labels import label_states
 from procscope.envs.maze import MazeLevel
@@ -38,11 +38,7 @@ SEEDS = range(1_000_000_000, 1_000_000_006)
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
-    network = Impala((2, 3, 4), hidden=16)
-    with torch.no_grad():
-        network.policy_head.weight.mul_(30)
-    return network
+    return untrained_impala((2, 3, 4), loudness=30)
 
 
 @pytest.fixture(scope="module")

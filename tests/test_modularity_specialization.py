@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import combine_pvalues, kstest
+from scipy.stats import entropy as scipy_entropy
 from statsmodels.stats.multitest import multipletests
 
 from procscope.modularity.activation_graph import activation_graph
+from procscope.modularity.condition_tests import GroupMeasure, condition_test
 from procscope.modularity.data_sets import Samples
+from procscope.modularity.group_visualisation import visualise_groups
 from procscope.modularity.lesions import (
     NeuronGroup,
     class_accuracies,
     lesion_groups,
+    lesioned_predictions,
     predictions,
+    sender_of,
     subclusters,
 )
 from procscope.modularity.networks import mlp, small_cnn, vgg16
@@ -28,6 +33,7 @@ from procscope.modularity.specialization_statistics import (
 )
 from procscope.modularity.spectral_clustering import spectral_clustering
 from procscope.modularity.weight_graph import weight_graph
+from procscope.visualization.picture_parameters import Pixels
 
 
 def test_percentiles_by_hand():
@@ -240,3 +246,83 @@ def test_groups_of_planted_activations_are_found_layer_by_layer():
         assert len(set(of_unit[group.units])) == 1
     with pytest.raises(ValueError, match="expected layers among a, b, c; given d"):
         layer_wise_groups(activation_graph(layers), 2, ["d"])
+
+
+def test_groups_of_one_layer_share_the_passes_before_it():
+    network = small_cnn(width=6, side=8, seed=1)
+    groups = [NeuronGroup("conv2", np.array(units), 6, 0) for units in ([0], [1, 4], [2, 3, 5])]
+    together = lesioned_predictions(network, pictures(), groups)
+    one_by_one = [predictions(network, pictures(), group) for group in groups]
+    np.testing.assert_array_equal(together, one_by_one)
+    with pytest.raises(ValueError, match=r"groups of one layer, given \['conv1', 'conv2'\]"):
+        lesioned_predictions(network, pictures(), [groups[0], groups[0]._replace(layer="conv1")])
+
+
+def test_senders_are_layers_or_the_normalisation_after_them():
+    network = vgg16(channels=((6, 6), (6,)), in_channels=1)
+    assert [sender_of(network, layer) for layer in ("conv1", "dense")] == ["norm1", "dense"]
+    assert sender_of(torch.nn.Sequential(network), "0.conv2") == "0.norm2"
+    with pytest.raises(ValueError, match="a layer of the network, given 'conv9'"):
+        sender_of(network, "conv9")
+
+
+# --- pictures of groups -------------------------------------------------------------------------------------------
+
+
+def test_a_group_that_wants_one_picture_scores_above_random_ones():
+    """Neurons 0 to 3 want the left half bright, the others each a pattern of its own."""
+    network = mlp((36, 24, 10), seed=0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        network.hidden1.weight.normal_(generator=generator)
+        network.hidden1.weight[:4] = torch.tensor([1.0, 1, 1, -1, -1, -1]).repeat(6)
+        network.hidden1.bias.zero_()[:4] = 3  # tells the left half bright from the right half bright
+    group = NeuronGroup("hidden1", np.arange(4), 24, 0)
+    rng = np.random.default_rng(0)
+    found = visualise_groups(network, [group], Pixels((1, 6, 6)), rng=rng, randoms=9, transforms=())
+    left = found.pictures[0, 0, 0]
+    assert left[:, :3].mean() > 0.9
+    assert left[:, 3:].mean() < 0.1
+    assert (found.score[0] > found.random_score[0]).all()
+    sent = network.hidden1(torch.from_numpy(found.pictures[0, 0]).reshape(1, 36))[0, :4]
+    assert found.score[0] == pytest.approx(float(sent.abs().sum()), rel=1e-5)
+    shown = network(torch.from_numpy(found.pictures[0, 1:])).softmax(dim=1).detach().numpy()
+    np.testing.assert_allclose(found.random_entropy[0], scipy_entropy(shown, axis=1), rtol=1e-4)
+    with pytest.raises(ValueError, match="at least one group"):
+        visualise_groups(network, [], Pixels((1, 6, 6)), rng=rng)
+
+
+# --- conditions ---------------------------------------------------------------------------------------------------
+
+
+def test_a_condition_is_the_mean_of_its_networks():
+    rng = np.random.default_rng(0)
+    networks = [GroupMeasure(rng.exponential(size=n), rng.exponential(size=(n, 19))) for n in (30, 20, 25)]
+    found = condition_test(networks)
+    percentiles = [centred_percentiles(*network) for network in networks]
+    assert found.fisher.value == pytest.approx(np.mean([fisher_statistic(each) for each in percentiles]))
+    assert found.p_value == pytest.approx(
+        bates_p_value(np.array([fisher_p_value(each) for each in percentiles]))
+    )
+    assert (found.fisher.n, found.n_groups) == (3, 75)
+    assert found.fisher.low < found.fisher.value < found.fisher.high
+    one = condition_test(networks[:1])
+    assert one.p_value == pytest.approx(fisher_p_value(percentiles[0]))
+    assert np.isnan(one.fisher.low)
+    turned = [GroupMeasure(-true, -random) for true, random in networks]
+    assert condition_test(turned, high_is_special=False).fisher.value == pytest.approx(found.fisher.value)
+    empty = GroupMeasure(np.zeros(0), np.zeros((0, 19)))
+    assert condition_test([*networks, empty]).fisher == found.fisher
+    with pytest.raises(ValueError, match="networks with groups to test, given 1 without any"):
+        condition_test([empty])
+
+
+def test_conditions_are_calibrated_under_the_null():
+    """Five networks whose true groups are one more random draw, some measures tied as accuracies are."""
+    rng = np.random.default_rng(4)
+    found = []
+    for _ in range(200):
+        draws = np.round(rng.exponential(size=(5, 30, 20)), 1)
+        found.append(condition_test([GroupMeasure(each[:, 0], each[:, 1:]) for each in draws]).p_value)
+    for alpha in (0.05, 0.2):
+        assert (np.array(found) < alpha).mean() <= alpha + 3 * (alpha * (1 - alpha) / 200) ** 0.5

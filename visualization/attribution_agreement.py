@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from procscope.workbench.figures import COLOURS, ORDER, styled, subplots
+from procscope.workbench.figures import COLOURS, ORDER, panel_grid, styled
 
 _SIDE_INCHES = 2.35
 
@@ -33,29 +33,15 @@ def plot_agreement(panels: Sequence[AgreementPanel], *, columns: int = 4) -> Fig
 
     Raises ValueError: no panels, or estimates of another number of sites.
     """
-    if (
-        not panels
-        or columns < 1
-        or any(one.shape != panel.exact.shape for panel in panels for one in panel.estimates.values())
-    ):
+    if any(one.shape != panel.exact.shape for panel in panels for one in panel.estimates.values()):
         raise ValueError(
-            f"expected at least one panel, with as many estimates as exact effects; given {len(panels)} panels of "
+            f"expected as many estimates as exact effects in every panel; given "
             f"{[(p.exact.shape, [e.shape for e in p.estimates.values()]) for p in panels]}"
         )
-    columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, axes = subplots(
-        rows,
-        columns,
-        width_inches=_SIDE_INCHES * columns + 0.3,
-        height_inches=(_SIDE_INCHES + 0.75) * rows,
-        squeeze=False,
+    figure, axes = panel_grid(
+        len(panels), columns, panel_inches=(_SIDE_INCHES, _SIDE_INCHES + 0.75), margin_inches=0.3
     )
-    for place, axis in enumerate(axes.reshape(-1)):
-        if place >= len(panels):
-            axis.set_axis_off()
-            continue
-        panel = panels[place]
+    for panel, axis in zip(panels, axes, strict=True):
         for i, (name, estimate) in enumerate(panel.estimates.items()):
             axis.scatter(
                 panel.exact, estimate, s=11, color=COLOURS[ORDER[i]], alpha=0.65, linewidth=0, label=name

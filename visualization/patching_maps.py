@@ -18,7 +18,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from procscope.workbench.figures import COLOURS, DIVERGING, styled, subplots
+from procscope.workbench.figures import COLOURS, DIVERGING, panel_grid, styled, subplots
 
 _CELL_INCHES = 0.19
 _MAP_INCHES = 1.75
@@ -91,30 +91,21 @@ def plot_effects_by_position(
     if not maps or columns < 1:
         raise ValueError(f"expected at least one map and one column; given {len(maps)}, columns={columns}")
     end = _end([one.effect for one in maps], largest)
-    columns = min(columns, len(maps))
-    rows = -(-len(maps) // columns)
-    figure, axes = subplots(
-        rows,
-        columns,
-        width_inches=_MAP_INCHES * columns + 0.9,
-        height_inches=(_MAP_INCHES + 0.25) * rows,
-        squeeze=False,
+    figure, axes = panel_grid(
+        len(maps), columns, panel_inches=(_MAP_INCHES, _MAP_INCHES + 0.25), margin_inches=0.9
     )
+    every_place = list(figure.axes)
     colours = ScalarMappable(Normalize(-end, end), DIVERGING)
-    for place, axis in enumerate(axes.reshape(-1)):
+    for one, axis in zip(maps, axes, strict=True):
         axis.set(xticks=[], yticks=[])
         axis.grid(visible=False)
-        if place >= len(maps):
-            axis.set_axis_off()
-            continue
-        one = maps[place]
         axis.set_facecolor("#E9EBEE")
         axis.imshow(one.effect, norm=colours.norm, cmap=DIVERGING)
         if one.sure is not None:
             row, col = np.nonzero(one.sure)
             axis.scatter(col, row, s=9, color=COLOURS["black"], edgecolor="white", linewidth=0.5)
         axis.set_title(one.title, fontsize=9)
-    figure.colorbar(colours, ax=axes.reshape(-1).tolist(), label=label, shrink=0.8)
+    figure.colorbar(colours, ax=every_place, label=label, shrink=0.8)
     return figure
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 
-from procscope.workbench.figures import DIVERGING, styled, subplots
+from procscope.workbench.figures import DIVERGING, panel_grid, styled
 
 _SIDE_INCHES = 2.9
 _FULL_SHARE = 99.5
@@ -43,30 +43,15 @@ def plot_saliency(panels: Sequence[SaliencyPanel], *, label: str, columns: int =
 
     Raises ValueError: no panels, or a map with a number that is not finite.
     """
-    if not panels or columns < 1:
-        raise ValueError(
-            f"expected at least one panel and one column; given {len(panels)}, columns={columns}"
-        )
     if bad := [
         panel.title for panel in panels if panel.heat is not None and not np.isfinite(panel.heat).all()
     ]:
         raise ValueError(f"expected finite maps; there are other numbers in those of {bad}")
-    columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, axes = subplots(
-        rows,
-        columns,
-        width_inches=_SIDE_INCHES * columns,
-        height_inches=(_SIDE_INCHES + 0.55) * rows,
-        squeeze=False,
-    )
-    for place, axis in enumerate(axes.reshape(-1)):
+    figure, axes = panel_grid(len(panels), columns, panel_inches=(_SIDE_INCHES, _SIDE_INCHES + 0.55))
+    for panel, axis in zip(panels, axes, strict=True):
         axis.set(xticks=[], yticks=[])
         axis.grid(visible=False)
-        if place >= len(panels):
-            axis.set_axis_off()
-            continue
-        _draw(axis, panels[place], label)
+        _draw(axis, panel, label)
     return figure
 
 

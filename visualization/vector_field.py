@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from procscope.envs.pictures import level_pictures
-from procscope.workbench.figures import COLOURS, SEQUENTIAL, styled, subplots
+from procscope.workbench.figures import COLOURS, SEQUENTIAL, panel_grid, styled
 
 FAINTEST = 0.03
 _SIDE_INCHES = 3.4
@@ -40,32 +42,33 @@ class FieldPanel(NamedTuple):
 @styled()
 def plot_vector_fields(panels: Sequence[FieldPanel], columns: int = 3) -> Figure:
     """The panels side by side, so many in a row. Raises ValueError: no panels, or arrows that do not fit the cells."""
-    if not panels or columns < 1 or any(panel.cells.shape != panel.arrows.shape for panel in panels):
+    if any(panel.cells.shape != panel.arrows.shape for panel in panels):
         raise ValueError(
-            f"expected at least one panel, with an arrow for each cell; given cells and arrows of "
+            f"expected an arrow for each cell of every panel; given cells and arrows of "
             f"{[(panel.cells.shape, panel.arrows.shape) for panel in panels]}"
         )
-    columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, axes = subplots(
-        rows,
-        columns,
-        width_inches=_SIDE_INCHES * columns,
-        height_inches=(_SIDE_INCHES + 0.3) * rows,
-        squeeze=False,
-    )
-    for place, axis in enumerate(axes.reshape(-1)):
-        if place >= len(panels):
-            axis.set_axis_off()
-            continue
-        panel = panels[place]
+    figure, axes = panel_grid(len(panels), columns, panel_inches=(_SIDE_INCHES, _SIDE_INCHES + 0.3))
+    for panel, axis in zip(panels, axes, strict=True):
         draw_level(axis, panel.level)
         draw_arrows(axis, panel)
         axis.set_title(panel.title)
     return figure
 
 
-@styled()
+class HeatPanel(NamedTuple):
+    """One level with a number for some cells."""
+
+    title: str
+    level: Any
+    cells: Int[np.ndarray, "cell xy"]
+    values: Float[np.ndarray, " cell"]
+    """NaN shows the level."""
+    marked: Int[np.ndarray, "marked xy"] | None = None
+    """Cells with a ring, such as those told from no effect."""
+    walls: bool = True
+    """Whether the level's picture is drawn beneath; False for numbers of many levels of its size."""
+
+
 def plot_cell_heat(
     level: Any,
     cells: Int[np.ndarray, "cell xy"],
@@ -78,35 +81,52 @@ def plot_cell_heat(
     colours: str = SEQUENTIAL,
     marked: Sequence[Int[np.ndarray, "marked xy"]] = (),
 ) -> Figure:
-    """Numbers per cell as colours, one panel for each array; cells without a number (NaN) show the level.
+    """Numbers per cell of one level as colours, one panel for each array, side by side.
 
     Args:
         label: what is shown, with its unit.
-        marked: for each panel, cells with a ring, such as those told from no effect.
+        marked: for each panel, cells with a ring; the last panels may go without.
     """
-    figure, axes = subplots(
-        1,
-        len(values),
-        width_inches=_SIDE_INCHES * len(values) + 0.8,
-        height_inches=_SIDE_INCHES + 0.3,
-        squeeze=False,
-    )
-    from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    rings = [*marked, *[None] * (len(values) - len(marked))]
+    panels = [
+        HeatPanel(title, level, cells, one, ring)
+        for one, title, ring in zip(values, titles, rings, strict=True)
+    ]
+    return plot_heat_panels(panels, label=label, low=low, high=high, colours=colours, columns=len(panels))
 
-    scale = ScalarMappable(Normalize(low, high), colormaps[colours])
-    for number, (axis, one, title) in enumerate(zip(axes[0], values, titles, strict=True)):
-        draw_level(axis, level)
-        for (x, y), value in zip(cells.tolist(), one.tolist(), strict=True):
+
+@styled()
+def plot_heat_panels(
+    panels: Sequence[HeatPanel],
+    *,
+    label: str,
+    low: float = 0.0,
+    high: float = 1.0,
+    colours: str = SEQUENTIAL,
+    columns: int = 3,
+) -> Figure:
+    """Numbers per cell as colours on one scale, so many panels in a row. Raises ValueError: no panels."""
+    figure, axes = panel_grid(
+        len(panels), columns, panel_inches=(_SIDE_INCHES, _SIDE_INCHES + 0.3), margin_inches=0.8
+    )
+    every_place = list(figure.axes)
+    scale = ScalarMappable(Normalize(low, high), colours)
+    for panel, axis in zip(panels, axes, strict=True):
+        if panel.walls:
+            draw_level(axis, panel.level)
+        else:
+            height, width = panel.level.walls.shape
+            axis.set(xlim=(0, width), ylim=(0, height), xticks=[], yticks=[], aspect="equal")
+            axis.grid(visible=False)
+        for (x, y), value in zip(panel.cells.tolist(), panel.values.tolist(), strict=True):
             if np.isfinite(value):
                 axis.add_patch(Rectangle((x, y), 1, 1, color=scale.to_rgba(value), linewidth=0))
-        if number < len(marked) and len(marked[number]):
-            x, y = (np.asarray(marked[number]) + 0.5).T
+        if panel.marked is not None and len(panel.marked):
+            x, y = (np.asarray(panel.marked) + 0.5).T
             axis.scatter(x, y, s=26, facecolor="none", edgecolor="white", linewidth=1.6)
             axis.scatter(x, y, s=26, facecolor="none", edgecolor=COLOURS["black"], linewidth=0.8)
-        axis.set_title(title)
-    figure.colorbar(scale, ax=axes[0].tolist(), label=label, shrink=0.85)
+        axis.set_title(panel.title)
+    figure.colorbar(scale, ax=every_place, label=label, shrink=0.85)
     return figure
 
 

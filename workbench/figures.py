@@ -110,6 +110,41 @@ def subplots(
     return figure, figure.subplots(rows, columns, **options)
 
 
+def panel_grid(
+    count: int,
+    columns: int,
+    *,
+    panel_inches: tuple[float, float],
+    margin_inches: float = 0.0,
+) -> tuple[Figure, list[Any]]:
+    """A figure of `count` panels, at most so many in a row, and the axes of each; call it inside `styled`.
+
+    Places that are left over in the last row show nothing.
+
+    Args:
+        panel_inches: width and height of one panel.
+        margin_inches: width beside all panels, for a colour bar or a label.
+
+    Raises ValueError: no panels or no columns.
+    """
+    if count < 1 or columns < 1:
+        raise ValueError(f"expected at least one panel and one column; given {count}, columns={columns}")
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    width, height = panel_inches
+    figure, axes = subplots(
+        rows,
+        columns,
+        width_inches=width * columns + margin_inches,
+        height_inches=height * rows,
+        squeeze=False,
+    )
+    places = axes.reshape(-1).tolist()
+    for axis in places[count:]:
+        axis.set_axis_off()
+    return figure, places[:count]
+
+
 def rendered(figure: Figure) -> Picture:
     """The figure as PNG (200 dpi) and SVG, with no date or version in them."""
     png, svg = io.BytesIO(), io.BytesIO()

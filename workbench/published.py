@@ -97,14 +97,17 @@ class Claims:
 
     def __init__(self, claims: list[Claim], name: str = "published.toml") -> None:
         self.claims = claims
-        for index, claim in enumerate(claims):
-            for other in claims[:index]:
-                if claim.id == other.id and not _disjoint(claim.where, other.where):
+        self._by_id: dict[str, list[Claim]] = {}
+        for claim in claims:
+            of_id = self._by_id.setdefault(claim.id, [])
+            for other in of_id:
+                if not _disjoint(claim.where, other.where):
                     raise ValueError(
                         f"{name}: two claims called {claim.id} can both speak of one metric: "
                         f"{other.where} and {claim.where}. "
                         "Give them a common key of `where` with different values"
                     )
+            of_id.append(claim)
 
     def __iter__(self) -> Iterator[Claim]:
         return iter(self.claims)
@@ -117,7 +120,7 @@ class Claims:
 
         Raises ValueError: the metric is in another unit than the claim.
         """
-        for claim in self.claims:
+        for claim in self._by_id.get(id, []):
             if claim.about(id, where):
                 if claim.unit != unit:
                     raise ValueError(

@@ -68,10 +68,13 @@ def summarise(
         weights: the hash of the weights by model name; names with equal hashes count as one network.
     """
     rows = []
+    by_id: dict[str, list[Metric | Undefined]] = {}
+    for entry in [*metrics, *undefined]:
+        by_id.setdefault(entry.id, []).append(entry)
     for claim in claims:
         found = [
             _measurement(claim, entry)
-            for entry in [*metrics, *undefined]
+            for entry in by_id.get(claim.id, [])
             if claim.about(entry.id, entry.where)
         ]
         if found or claim.target in targets:

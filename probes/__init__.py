@@ -1,0 +1,35 @@
+"""Probes: what can be read out of activations, with the baselines and controls that give the number a meaning.
+
+What is asked of the cache:
+
+``expressions``    the small language of targets: `min(1 / distance_to_goal_cells, 5)`
+``future``         what lies ahead of a frame, and the check that no target is from there unasked
+``targets``        the values of targets in a cache, checked
+``levels``         levels, folds of whole levels
+``features``       which numbers of a frame a probe reads: a layer, pooled or at a position, an encoder's latents,
+pixels ``untrained``      the same network before anything was learned
+
+Probes in closed form, from one pass over any number of frames:
+
+``moments``        sums of products, fold by fold
+``ridge``          linear regression and ridge: every target, every strength, cross-validated over levels
+``group_out``      leave one level out, exactly
+``direction``      a fitted linear probe: weights, map, interventions
+``monotone``       the best linear read-out of any monotone recoding of a target
+``thresholds``     one linear read-out for every threshold
+``description``    minimum description length by the online code
+
+Probes that are fitted by steps, in memory:
+
+``rows``           a sample of whole levels in memory
+``logistic`` ``quantile`` ``isotonic`` ``mlp``   classes, quantiles, a monotone curve of one score, the non-linear bound
+
+What makes a number of it:
+
+``scores``         held-out predictions, summed by level
+``level_intervals``  bootstrap over levels of ratios of such sums
+``control``        control tasks and selectivity
+
+``study``          all of that for one reading of a network
+``analysis``       the analysis `probe`, with ``report`` and ``figures``
+"""

@@ -1,0 +1,326 @@
+"""All probes of one reading of a network: fitted on some levels, judged on others, beside control tasks.
+
+    found = study(features, data, types, settings, rng)
+    for one in found.findings: one.target, one.probe, one.score.interval("r2", rng)
+
+A pass over the features fits linear probes of every target, its control task and its bins at every strength; a
+second one predicts each level with probes of other levels. Classes, and what else is fitted by steps, are read from
+whole levels drawn into memory, with the same folds. Every score is of predictions on levels that the probe was not
+fitted to; what guessing gives (the training levels' mean, or commonest class) is in the score.
+
+Axes: `sample`, `dimension`, `column` of what linear probes regress on, `fold`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+from tqdm import tqdm
+
+from procscope.probes.control import control_task
+from procscope.probes.description import Description, blocks_of, describe_classes, describe_numbers
+from procscope.probes.features import Features, collected
+from procscope.probes.group_out import leave_one_group_out
+from procscope.probes.isotonic import fit_isotonic
+from procscope.probes.levels import Levels, folds
+from procscope.probes.logistic import fit_logistic_best
+from procscope.probes.mlp import fit_mlp
+from procscope.probes.moments import as_float64, gather
+from procscope.probes.monotone import Bins, Recoding, best_recoding
+from procscope.probes.quantile import fit_quantile, pinball
+from procscope.probes.ridge import RidgeFit, fit_ridge
+from procscope.probes.scores import Score, class_score, number_score
+from procscope.probes.settings import ProbeSettings
+from procscope.probes.targets import Target, TargetData
+from procscope.probes.thresholds import ThresholdProbes, level_auroc, threshold_probes
+from procscope.workbench.statistics import Interval
+
+MEMORY_FOLDS = 5
+"""Folds of probes that are fitted by steps."""
+
+
+class Finding(NamedTuple):
+    """One probe of one target."""
+
+    target: str
+    probe: str
+    """`linear`, `logistic`, `isotonic`, `quantile`, `mlp`."""
+    score: Score
+    control: Score | None
+    """The same probe on the control task; None where there is none."""
+    alpha: float | None = None
+
+
+class ThresholdCurve(NamedTuple):
+    """How well "above c" is told on held-out levels, for every c."""
+
+    probes: ThresholdProbes
+    auroc: tuple[Interval, ...]
+
+
+@dataclass(eq=False)
+class Studied:
+    """What all probes found in one reading."""
+
+    findings: list[Finding] = field(default_factory=list)
+    recodings: dict[str, Recoding] = field(default_factory=dict)
+    thresholds: dict[str, ThresholdCurve] = field(default_factory=dict)
+    descriptions: dict[str, Description] = field(default_factory=dict)
+    left_out_r2: dict[str, float] = field(default_factory=dict)
+    pinball: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Mean pinball loss of the median probe and of the training levels' median, on held-out levels."""
+    fit: RidgeFit | None = None
+    columns: dict[str, slice] = field(default_factory=dict)
+    """Where in `fit` a target's columns are."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know."""
+
+
+def study(
+    features: Features,
+    data: TargetData,
+    types: Int[np.ndarray, " frame"] | None,
+    settings: ProbeSettings,
+    seed: int,
+) -> Studied:
+    """Fit and judge all probes that the settings ask for.
+
+    Args:
+        features: of the frames of `data`, in their order.
+        types: of frames, for control tasks; None for none.
+        seed: of folds, control tasks and what is drawn into memory: the same for readings that are to be compared.
+
+    Raises ValueError: what the probes refuse.
+    """
+    each = features.samples_per_frame
+    levels = Levels(np.repeat(data.levels.of_frame, each), data.levels.n, data.levels.unit)
+    fold = np.repeat(folds(data.levels, settings.folds, np.random.default_rng((seed, 1))), each)
+    controls = _controls(data, types, each, np.random.default_rng((seed, 2)))
+    found = Studied()
+    _linear(features, data.targets, controls, levels, fold, settings, seed, found)
+    wants_memory = {"isotonic", "quantile", "mlp"} & set(settings.also) or any(
+        one.is_class for one in data.targets
+    )
+    if wants_memory:
+        _in_memory(features, data, controls, levels, each, settings, seed, found)
+    return found
+
+
+def _controls(
+    data: TargetData, types: np.ndarray | None, each: int, rng: np.random.Generator
+) -> dict[str, Target]:
+    if types is None:
+        return {}
+    return {one.name: control_task(one, np.repeat(types, each), rng) for one in data.targets}
+
+
+def _linear(
+    features: Features,
+    targets: tuple[Target, ...],
+    controls: dict[str, Target],
+    levels: Levels,
+    fold: Int[np.ndarray, " sample"],
+    settings: ProbeSettings,
+    seed: int,
+    found: Studied,
+) -> None:
+    numbers = [one for one in targets if not one.is_class]
+    control_numbers = [controls[one.name] for one in numbers if one.name in controls]
+    wants_bins = {"monotone", "thresholds"} & set(settings.also)
+    bins = {one.name: Bins.of(one.values) for one in numbers if wants_bins}
+    blocks = [one.columns for one in [*targets, *control_numbers]] + [one.columns for one in bins.values()]
+    names = [one.name for one in [*targets, *control_numbers]] + [f"bins of {name}" for name in bins]
+    starts = np.cumsum([0, *(block.shape[1] for block in blocks)])
+    found.columns = {name: slice(a, b) for name, a, b in zip(names, starts, starts[1:], strict=False)}
+    matrix = np.concatenate(blocks, axis=1)
+    alphas = _alphas(features, fold, settings, found)
+    fit = found.fit = fit_ridge(features.batches(), matrix, fold, alphas, standardise=settings.standardise)
+    predicted = [*numbers, *control_numbers]
+    columns = np.array([found.columns[one.name].start for one in predicted], np.int64)
+    if len(columns):
+        values = _held_out(features, fit, columns, fold)
+        guess = np.stack([fit.moments.without(part).y[columns] for part in range(fit.moments.n_parts)])[fold]
+        scores = {
+            one.name: number_score(one.values, values[:, i], guess[:, i], levels)
+            for i, one in enumerate(predicted)
+        }
+        for one in numbers:
+            control = controls[one.name].name if one.name in controls else ""
+            found.findings.append(
+                Finding(
+                    one.name,
+                    "linear",
+                    scores[one.name],
+                    scores.get(control),
+                    fit.best_alpha(found.columns[one.name].start),
+                )
+            )
+    for name, cut in bins.items():
+        first = found.columns[f"bins of {name}"].start
+        if "monotone" in settings.also:
+            found.recodings[name] = best_recoding(fit, cut, first)
+        if "thresholds" in settings.also:
+            found.thresholds[name] = _threshold_curve(features, fit, cut, first, fold, levels, seed)
+    if settings.leave_one_level_out and numbers:
+        firsts = [found.columns[one.name].start for one in numbers]
+        out = leave_one_group_out(
+            features.batches, matrix[:, firsts], levels, alphas, standardise=settings.standardise
+        )
+        found.left_out_r2 = {one.name: float(out.r2[:, i].max()) for i, one in enumerate(numbers)}
+    if "description" in settings.also and numbers:
+        block = blocks_of(levels, np.random.default_rng((seed, 3)))
+        moments = gather(
+            features.batches(), np.stack([one.values for one in numbers], axis=1), block, int(block.max()) + 1
+        )
+        for i, one in enumerate(numbers):
+            found.descriptions[one.name] = describe_numbers(
+                moments, i, alphas, standardise=settings.standardise
+            )
+
+
+def _alphas(
+    features: Features, fold: Int[np.ndarray, " sample"], settings: ProbeSettings, found: Studied
+) -> tuple[float, ...]:
+    """The strengths, without 0 where frames are fewer than dimensions."""
+    least, dimensions = len(fold) - int(np.bincount(fold).max()), int(np.prod(features.shape))
+    if 0.0 not in settings.alphas or least > dimensions or len(settings.alphas) == 1:
+        return settings.alphas
+    found.notes.append(
+        f"{features.name}: ridge only, since there are {least:,} training samples and {dimensions:,} dimensions, so "
+        "that "
+        "endlessly many probes without a penalty fit perfectly."
+    )
+    return tuple(alpha for alpha in settings.alphas if alpha > 0)
+
+
+def _held_out(
+    features: Features, fit: RidgeFit, columns: Int[np.ndarray, " column"], fold: Int[np.ndarray, " sample"]
+) -> np.ndarray:
+    """[sample, column]: each sample predicted without its fold, at the strength that the other folds favour."""
+    chosen = fit.chosen()
+    values = np.empty((len(fold), len(columns)), np.float32)
+    for samples, x in features.batches():
+        wide, of = as_float64(x), fold[samples]
+        given = np.empty((len(wide), len(columns)))
+        for part in np.unique(of):
+            solution, places = fit.of_fold[part], chosen[part, columns]
+            rows = of == part
+            given[rows] = (
+                wide[rows] @ solution.coefficients[places, :, columns].T
+                + solution.intercepts[places, columns]
+            )
+        values[samples] = given
+    return values
+
+
+def _threshold_curve(
+    features: Features, fit: RidgeFit, bins: Bins, first: int, fold: np.ndarray, levels: Levels, seed: int
+) -> ThresholdCurve:
+    probes = threshold_probes(fit, bins, first)
+    scores = probes.held_out(features.batches(), fold)
+    value = bins.middles[bins.of_sample]
+    rng = np.random.default_rng((seed, 4))
+    areas = [
+        level_auroc(scores[:, i], value > threshold, levels, rng=rng)
+        for i, threshold in enumerate(probes.thresholds)
+    ]
+    return ThresholdCurve(probes, tuple(areas))
+
+
+def _in_memory(
+    features: Features,
+    data: TargetData,
+    controls: dict[str, Target],
+    levels: Levels,
+    each: int,
+    settings: ProbeSettings,
+    seed: int,
+    found: Studied,
+) -> None:
+    rng = np.random.default_rng((seed, 5))
+    chosen = _drawn(levels, settings.memory_frames * each, rng)
+    x = collected(features, chosen)
+    few = levels.where(chosen)
+    fold = folds(few, min(MEMORY_FOLDS, few.n), rng)
+    also = set(settings.also)
+    for target in tqdm(data.targets, desc=f"probes fitted by steps, {features.name}", disable=None):
+        one = replace(target, values=target.values[chosen])
+        control = controls.get(target.name)
+        same = None if control is None else replace(control, values=control.values[chosen])
+        kinds = ["logistic"] if one.is_class else [kind for kind in ("isotonic", "quantile") if kind in also]
+        kinds += ["mlp"] if "mlp" in also else []
+        for kind in kinds:
+            score = _cross_validated(kind, x, one, few, fold, settings, seed)
+            against = None if same is None else _cross_validated(kind, x, same, few, fold, settings, seed)
+            found.findings.append(Finding(target.name, kind, score, against))
+        if "quantile" in kinds:
+            found.pinball[target.name] = _pinball(x, one.values, fold)
+        if one.is_class and "description" in also:
+            block = blocks_of(few, np.random.default_rng((seed, 3)))
+            found.descriptions[target.name] = describe_classes(
+                x, one.values.astype(np.int64), len(one.classes), block, few, rng
+            )
+
+
+def _drawn(levels: Levels, most: int, rng: np.random.Generator) -> Bool[np.ndarray, " sample"]:
+    sizes = np.bincount(levels.of_frame, minlength=levels.n)
+    order = rng.permutation(levels.n)
+    n = max(2, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))
+    return np.isin(levels.of_frame, order[:n])
+
+
+def _cross_validated(
+    kind: str,
+    x: np.ndarray,
+    target: Target,
+    levels: Levels,
+    fold: Int[np.ndarray, " sample"],
+    settings: ProbeSettings,
+    seed: int,
+) -> Score:
+    k = len(target.classes)
+    values = target.values
+    shape = (len(x), k) if k else (len(x),)
+    given, guess = np.empty(shape), np.empty(shape)
+    for part in np.unique(fold):
+        out = fold == part
+        before = Levels.of(levels.of_frame[~out])
+        fitted = _fitted(kind, x[~out], values[~out], k, before, settings, seed)
+        given[out] = fitted(x[out])
+        guess[out] = _guess(values[~out], k)
+    if k:
+        return class_score(values.astype(np.int64), given, guess, levels)
+    return number_score(values.astype(np.float64), given, guess, levels)
+
+
+def _guess(values: np.ndarray, n_classes: int) -> np.ndarray | float:
+    """What is guessed without features: the mean, or the classes' log shares (each seen once more than it was)."""
+    if not n_classes:
+        return float(values.mean())
+    counts = np.bincount(values, minlength=n_classes) + 1.0
+    return np.log(counts / counts.sum())
+
+
+def _fitted(
+    kind: str, x: np.ndarray, values: np.ndarray, k: int, levels: Levels, settings: ProbeSettings, seed: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    if kind == "logistic":
+        rng = np.random.default_rng((seed, 6))
+        return fit_logistic_best(x, values.astype(np.int64), k, levels, rng).log_probabilities
+    if kind == "mlp":
+        probe = fit_mlp(x, values, levels, n_classes=k, seed=seed)
+        return probe.log_probabilities if k else probe.predict
+    if kind == "isotonic":
+        return fit_isotonic(x, values, alpha=float(len(x)) / 100).predict
+    return fit_quantile(x, values).predict
+
+
+def _pinball(x: np.ndarray, values: np.ndarray, fold: np.ndarray) -> tuple[float, float]:
+    loss = guess = 0.0
+    for part in np.unique(fold):
+        out = fold == part
+        loss += float(pinball(values[out], fit_quantile(x[~out], values[~out]).predict(x[out]), 0.5).sum())
+        guess += float(pinball(values[out], np.full(out.sum(), np.median(values[~out])), 0.5).sum())
+    return loss / len(values), guess / len(values)
