@@ -73,7 +73,7 @@ def study(ledger: Ledger, config: Config, model: LoadedModel) -> NetworkReport:
     correlations = correlation_graph(model, config, played)
     report.activations = measure(correlations, config, seed, kept)
     record_clusterability(ledger, report.activations, where | {"input": "activations"})
-    if played is None:
+    if played is None or config.lesion_frames == 0:
         return report
 
     kept_lesions = Members(directory / "lesions")

@@ -18,7 +18,7 @@ def plot_among(n_cut: float, others: Mapping[str, Float[np.ndarray, " _other"]])
     """A network's n-cut among those of others, a row of dots for each kind."""
     figure, axis = subplots(width_inches=6, height_inches=1.3 + 0.45 * len(others))
     rng = np.random.default_rng(0)
-    for row, (colour, (kind, cuts)) in enumerate(zip(ORDER, others.items(), strict=False)):
+    for row, (colour, cuts) in enumerate(zip(ORDER, others.values(), strict=False)):
         heights = row + rng.uniform(-0.25, 0.25, len(cuts))
         axis.plot(cuts, heights, ".", color=COLOURS[colour], alpha=0.6)
         axis.plot(cuts.mean(), row, "|", markersize=22, color=COLOURS[colour])

@@ -43,7 +43,7 @@ class Config:
     frames: int = 400
     """Frames from the network's own play, on training's distribution, that channels are correlated over."""
     lesion_frames: int = 120
-    """The first of them, on which groups and clusters are taken out."""
+    """The first of them, on which groups and clusters are taken out; 0 to take out none."""
     randoms: int = 19
     """Random sets for each group or cluster, on frames."""
     levels: int = 64

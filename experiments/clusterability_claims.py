@@ -27,7 +27,10 @@ def record_claims(ledger: Ledger, results: Sequence[ConditionResult]) -> None:
         by_row.setdefault(result.condition.target, []).append(result)
     for target, record in RECORDERS.items():
         if target in by_row:
-            record(ledger, by_row[target])
+            try:
+                record(ledger, by_row[target])
+            except LookupError as missing:
+                ledger.record.log(f"comparisons of {target} are left out: {missing}")
 
 
 def _mlp(ledger: Ledger, results: list[ConditionResult]) -> None:
@@ -138,11 +141,11 @@ def _between(mixed: np.ndarray, low: np.ndarray, high: np.ndarray) -> Interval:
 
 
 def _find(results: Sequence[ConditionResult], **where: Any) -> ConditionResult:
-    return next(
-        result
-        for result in results
-        if all(result.condition.where[key] == value for key, value in where.items())
-    )
+    """Raises LookupError: the condition was not run."""
+    for result in results:
+        if all(result.condition.where[key] == value for key, value in where.items()):
+            return result
+    raise LookupError(f"{', '.join(map(str, where.values()))} was not run")
 
 
 def _place(result: ConditionResult, *keys: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What `clusterability` trains and measures at each scale: the rows of S0's chapter 3 as lists of conditions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ class Config:
 
     rows: tuple[str, ...] = ROWS
     """Which experiments of the chapter, by the names of their targets."""
+    only: tuple[str, ...] = ()
+    """Conditions of those rows to run, such as `arm=memorise`; all of them by default."""
     networks: int = 5
     """Independently trained ones of each condition."""
     shuffles: int = 50
@@ -219,4 +222,18 @@ def conditions(config: Config, seed: int) -> list[Condition]:
         for kind in (*REGULARISATIONS, "dropout+l2"):
             trained = replace(vgg, data=sources["CIFAR-10"], regularisation=kind)
             add("vgg", {"data": "CIFAR-10", "regularisation": kind}, trained)
+    return _only(found, config.only)
+
+
+def _only(found: list[Condition], wanted: Sequence[str]) -> list[Condition]:
+    """Those that have every setting wanted. Raises ValueError: a setting that none of them has."""
+    for setting in wanted:
+        key, _, value = setting.partition("=")
+        known = {str(each.where[key]) for each in found if key in each.where}
+        if value not in known:
+            settings = sorted({f"{key}={value}" for each in found for key, value in each.where.items()})
+            raise ValueError(
+                f"expected settings among {', '.join(settings) or 'none: no row with conditions'}; given {setting!r}"
+            )
+        found = [each for each in found if str(each.where.get(key)) == value]
     return found

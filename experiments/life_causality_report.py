@@ -151,7 +151,9 @@ def write_report(ledger: Ledger, rows: list[CausalResults]) -> None:
     if panels:
         ledger.record.figure(
             "probes",
-            plot_confusions(panels, unit="balanced accuracy of a probe", first_row=0, hatched=False),
+            plot_confusions(
+                panels, unit="balanced accuracy of a probe", first_row=0, hatched=False, lowest=0.5
+            ),
             "Balanced accuracy of a probe of each true state (columns) on the encoded board (h0) and on the core's "
             "state after each step; means over networks, beside an untrained network of the same kind.",
         )

@@ -13,6 +13,7 @@ from procscope.experiments.life_imagination_numbers import RowResults, record_nu
 from procscope.experiments.life_imagination_report import write_report
 from procscope.experiments.life_imagination_setup import SCALES, Config
 from procscope.imagination.network_study import StudyMember, study_network
+from procscope.imagination.training_config import ImaginerConfig
 from procscope.workbench.experiments import Experiment
 from procscope.workbench.parallel import parallel_map
 from procscope.workbench.runs import RunRecord
@@ -42,7 +43,11 @@ def trainings_of(record: RunRecord) -> Path:
 def describe(member: StudyMember, result: dict[str, Any]) -> str:
     """A finished network in a line of the log."""
     training = member.training
-    words = f"{training.world_steps} world steps, {training.steps} core steps, seed {training.seed}"
+    others = training.differs_from(ImaginerConfig(training.world, training.world_steps, training.steps))
+    words = (
+        f"{training.world.name}: {training.world_steps} world steps, {training.steps} core steps"
+        + "".join(f", {name.replace('_', ' ')} {value}" for name, (value, _) in others.items())
+    )
     if result["plain"] is None:
         return f"{words}: accuracy {result['accuracy']:.4f}, does not count"
     return (

@@ -69,7 +69,7 @@ class Config:
     settle_updates: int = 500
     """Updates after that is reached."""
     max_updates: int = 20_000
-    adversarial_updates: int = 3000
+    adversarial_updates: int = 2000
     adversarial_batch: int = 16
     sequences: int = 10_000
     """On which each network is measured; the text's number."""
@@ -108,7 +108,7 @@ class Config:
             StudyMember(
                 self.training(row, 1000 * seed + number),
                 AdversarialConfig(
-                    self.adversarial_updates, self.adversarial_batch, seed=1000 * seed + number
+                    self.adversarial_updates, batch=self.adversarial_batch, seed=1000 * seed + number
                 ),
                 self.sequences,
                 boards_seed=seed,

@@ -1,8 +1,8 @@
 """maze-channels: do single channels say where to go, to the cheese or to the corner, and does the mouse obey?
 
-Replicates S3, the channel-121 study, but for S3.zero16. `maze_channels_setup.py` holds the scales,
-`maze_channels_results.py` and `maze_channels_numbers.py` what is measured, `maze_channels_report.py` how it is
-told, and docs/experiments/maze-channels.md what was found.
+Replicates S3, the channel-121 study; S3.zero16 and its author's wishes are in `maze_channels_wishes.py`.
+`maze_channels_setup.py` holds the scales, `maze_channels_results.py` and `maze_channels_numbers.py` what is measured,
+`maze_channels_report.py` how it is told, and docs/experiments/maze-channels.md what was found.
 """
 
 import numpy as np

@@ -6,14 +6,15 @@ import numpy as np
 
 from procscope.envs.actions import Move
 from procscope.experiments.maze_channels_wishes_results import DIRECTIONS, WishStudy
-from procscope.experiments.maze_networks import record_over_networks
+from procscope.experiments.maze_networks import control_kind, record_over_networks
 from procscope.interventions.many_channels import ABLATIONS
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.workbench.interval_difference import independent_difference
 from procscope.workbench.ledger import Ledger
 from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.rank_correlation import correlation_of_entries
 from procscope.workbench.runs import RunRecord
-from procscope.workbench.statistics import Interval, bootstrap, mcnemar_exact, paired_difference, wilson
+from procscope.workbench.statistics import Interval, mcnemar_exact, paired_difference, wilson
 
 ZERO16, WISHES = "S3.zero16", "S3.wishes"
 TOP = 10
@@ -46,7 +47,7 @@ def _many(ledger: Ledger, study: WishStudy, ablation: str) -> None:
     change = many.change[ablation]
     ledger.add(f"{ZERO16}/field_change", lambda: _mean(change), where, "arrow length")
     for control in many.controls(ablation):
-        place = where | {"control": control.split(": ")[1]}
+        place = where | {"control": control_kind(control.split(": ")[1])}
         other = many.change[control]
         ledger.add(
             f"{ZERO16}/field_change_over_control", lambda o=other: _mean(change - o), place, "arrow length"
@@ -156,7 +157,9 @@ def _search(ledger: Ledger, study: WishStudy) -> None:
     active = search.spread > 0
     ledger.add(
         f"{WISHES}/search_agreement",
-        lambda: _rank_correlation(search.effects[active], search.standardised[active]),
+        lambda: correlation_of_entries(
+            search.effects[active], search.standardised[active], rng=np.random.default_rng(0)
+        ),
         study.where,
         "1",
     )
@@ -176,18 +179,6 @@ def _search(ledger: Ledger, study: WishStudy) -> None:
             "share",
             len(found.effects),
         )
-
-
-def _rank_correlation(first: np.ndarray, second: np.ndarray) -> Interval:
-    from scipy.stats import spearmanr
-
-    if len(first) < 3:
-        raise ValueError(f"{len(first)} channels vary at all: there is no rank correlation")
-
-    def correlation(one: np.ndarray, two: np.ndarray) -> float:
-        return float(spearmanr(one, two)[0])  # pyright: ignore[reportArgumentType]
-
-    return bootstrap(correlation, first, second, rng=np.random.default_rng(0))
 
 
 def _mean(values: np.ndarray) -> Interval:

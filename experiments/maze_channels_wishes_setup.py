@@ -18,7 +18,7 @@ from procscope.envs.starting_states import starting_states
 class Config:
     """Settings of `maze-channels-wishes`; the defaults are those of the small scale."""
 
-    models: tuple[str, ...] = ("maze-easy-topright", "maze-easy-corner", "maze-easy-anywhere")
+    models: tuple[str, ...] = ("maze-easy-topright", "maze-easy-anywhere")
     """Networks, by name or path."""
     hook_point: str = "conv_out"
     """The study's layer: the last convolutional one, after its ReLU."""
@@ -54,7 +54,6 @@ class Config:
 SCALES = {
     "smoke": replace(
         Config(),
-        models=("maze-easy-topright", "maze-easy-anywhere"),
         base_mazes=4,
         squares=40,
         decision_mazes=80,

@@ -38,7 +38,8 @@ def write_report(
     trainings: Path,
 ) -> None:
     """Add prose, tables, figures and films to the record."""
-    _tell_planners(ledger, config, planners, trainings)
+    if planners:
+        _tell_planners(ledger, config, planners, trainings)
     _tell_policies(ledger, policies)
 
 
@@ -85,7 +86,7 @@ def _tell_planners(
     )
     panels = [
         Confusion(
-            f"{planner.target}\n({decoder} decoder)",
+            f"{planner.target}\n({'own' if decoder == 'plain' else decoder} decoder)",
             np.mean([result[decoder]["matches"] for result in planner.counted], axis=0),
         )
         for planner in planners

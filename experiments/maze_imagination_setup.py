@@ -29,7 +29,7 @@ class Config:
     """On which planners are measured."""
     frames: int = 4000
     """Mazes on which the readers of policies are trained; half as many measure them."""
-    adversarial_updates: int = 3000
+    adversarial_updates: int = 2000
     filmed: int = 3
     workers: int = 2
     backend: str = "processes"

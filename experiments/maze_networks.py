@@ -41,6 +41,11 @@ def training_of(model: LoadedModel) -> str:
     return " ".join(model.header.variant) or "no variant"
 
 
+def control_kind(control: str) -> str:
+    """A control's kind whatever the number of channels: "channels of like norm" and "channel of like norm" are one."""
+    return control.replace("channels", "channel")
+
+
 def record_over_networks(ledger: Ledger, ids: Collection[str]) -> None:
     """For each of these numbers that several networks of one training have, `<id>_over_networks`."""
     groups: dict[tuple[Any, ...], list[Metric]] = {}

@@ -63,7 +63,7 @@ def study_network(model: LoadedModel, mazes: Mazes, config: Config, record: RunR
         repeats=config.example_repeats,
         max_steps=config.max_steps,
         seed=record.seed,
-        cells=played[0].cells.tolist(),
+        cells=[(x, y) for x, y in played[0].cells.tolist()],
         controls=False,
     )
     return RetargetStudy(model.name, training_of(model), tracked, tuned, played, example)

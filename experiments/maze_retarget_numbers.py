@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from procscope.experiments.maze_networks import record_over_networks
+from procscope.experiments.maze_networks import control_kind, record_over_networks
 from procscope.experiments.maze_retarget_results import RetargetStudy
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.interventions.retarget import EDIT
@@ -26,7 +26,7 @@ def record_numbers(record: RunRecord, studies: Sequence[RetargetStudy]) -> Ledge
         ledger.add(
             f"{TARGET}/concentration",
             lambda s=study: _concentration(s),
-            where | {"channels": channels},
+            where | {"hook_point": study.tuned[0].edit.hook_point, "channels": channels},
             "share",
         )
         for arm in (EDIT, UNTOUCHED, MOVED, *study.controls):
@@ -39,7 +39,7 @@ def record_numbers(record: RunRecord, studies: Sequence[RetargetStudy]) -> Ledge
             ledger.add(
                 f"{TARGET}/over_control",
                 lambda s=study, c=control: s.difference(EDIT, c),
-                where | {"arm": _kind(control)},
+                where | {"arm": control_kind(control)},
                 "share",
             )
         ledger.add(f"{TARGET}/moved_minus_edit", lambda s=study: s.difference(MOVED, EDIT), where, "share")
@@ -65,8 +65,3 @@ def _concentration(study: RetargetStudy) -> Interval:
     chosen = study.chosen.concentrations[:, list(study.tuned[0].edit.channels)]
     of_level = chosen[np.isfinite(chosen).any(axis=1)]
     return bootstrap_means(np.nanmean(of_level, axis=1)[:, None], rng=np.random.default_rng(0))[0]
-
-
-def _kind(control: str) -> str:
-    """A control's kind whatever the number of channels: "channels of like norm" and "channel of like norm" are one."""
-    return control.replace("channels", "channel")

@@ -67,7 +67,7 @@ class RetargetStudy:
 
     @property
     def where(self) -> dict[str, Any]:
-        return {"model": self.model, "training": self.training, "hook_point": self.tuned[0].edit.hook_point}
+        return {"model": self.model, "training": self.training}
 
     @property
     def chosen(self) -> GoalTracking:

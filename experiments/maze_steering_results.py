@@ -14,11 +14,13 @@ from procscope.experiments.maze_steering_setup import CLAIMED
 from procscope.interventions.arm_comparisons import Test, exact_tests
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.interventions.steering_study import CONTROLS, VECTORS, arm_name
-from procscope.workbench.statistics import Interval, bootstrap, paired_difference
+from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.statistics import Interval, paired_difference
 
 GOAL = {"cheese": "cheese", "top-right": "corner"}
 """By vector, where its way leads: what its arms are judged by."""
-Found = Mapping[str, Mapping[str, Sequence[float]]]
+_RESAMPLES = 2000
+Found = Mapping[str, Mapping[str, Sequence[float | int]]]
 """By arm and column, a number a level."""
 
 
@@ -67,7 +69,7 @@ class PlaceResult:
         """How much further the vector turns the arrows than noise of its norm, on average over mazes and cells."""
         arms = (arm_name(vector, CLAIMED[vector], control) for control in ("own", "noise"))
         first, second = (self.values("fields", arm, "change") for arm in arms)
-        return bootstrap(lambda gain: float(gain.mean()), first - second, rng=np.random.default_rng(0))
+        return bootstrap_means((first - second)[:, None], rng=np.random.default_rng(0))[0]
 
     def field_like_removal(self, control: str = "own") -> Interval:
         """`like_removal` of fields: of the mean length by which arrows differ from those without the cheese."""
@@ -144,13 +146,14 @@ def _columns(name: str, interval: Interval) -> dict[str, float]:
 
 
 def _gone(arm: Float[np.ndarray, " level"], untouched: Float[np.ndarray, " level"]) -> Interval:
-    """1 - mean(arm) / mean(untouched), resampled by level. Raises ValueError: the untouched is not apart at all."""
+    """1 - mean(arm) / mean(untouched) with its percentile bootstrap interval over levels.
+
+    Raises ValueError: the untouched network is not apart at all.
+    """
     if not untouched.any():
         raise ValueError("the untouched network does in all these mazes what it does without the cheese")
-    return bootstrap(
-        lambda one, two: 1 - float(one.mean()) / float(max(two.mean(), np.finfo(float).tiny)),
-        arm,
-        untouched,
-        rng=np.random.default_rng(0),
-        resamples=1000,
-    )
+    n = len(arm)
+    drawn = np.random.default_rng(0).integers(n, size=(_RESAMPLES, n))
+    rest = np.maximum(untouched[drawn].mean(axis=1), np.finfo(float).tiny)
+    low, high = np.quantile(1 - arm[drawn].mean(axis=1) / rest, [0.025, 0.975])
+    return Interval(1 - float(arm.mean() / untouched.mean()), float(low), float(high), n)

@@ -36,6 +36,7 @@ def plot_fisher(panels: Mapping[str, Sequence[FisherPoint]], null: float) -> Fig
         squeeze=False,
     )
     for axis, (measure, points) in zip(axes[0], panels.items(), strict=True):
+        first_published = next((row for row, one in enumerate(points) if one.published is not None), None)
         for row, point in enumerate(points):
             bars = [[point.value - point.low], [point.high - point.value]]
             axis.errorbar(
@@ -53,7 +54,7 @@ def plot_fisher(panels: Mapping[str, Sequence[FisherPoint]], null: float) -> Fig
                     row,
                     "x",
                     color=COLOURS["vermilion"],
-                    label="published" if row == 0 else None,
+                    label="published" if row == first_published else None,
                 )
         axis.axvline(null, color=COLOURS["grey"], linestyle="--", label="random groups")
         axis.set(title=measure, xlabel="Fisher statistic")

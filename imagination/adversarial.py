@@ -9,7 +9,7 @@ that it is not.
 
 Source: S2.model, adversarial decoder training. What it leaves open follows the authors' code where that says it
 (github.com/wichersn/visualize-nn-imagination): a decoder begun anew and taught alone at first, losses of equal weight,
-Adam with a rate of 0.001 on both sides. The discriminator's loss is the non-saturating one of Goodfellow et al. 2014
+Adam with a rate of 0.001 on both sides, the discriminator. Its loss is the non-saturating one of Goodfellow et al. 2014
 (arXiv:1406.2661); the moments (0.5, 0.999) are those of Radford et al. 2016 (arXiv:1511.06434); the real states are
 those of other sequences, at any time.
 
@@ -43,7 +43,7 @@ _MOMENTS = (0.5, 0.999)
 class AdversarialConfig:
     """Everything beside the trained network that the new decoder depends on."""
 
-    updates: int = 3000
+    updates: int = 2000
     """Of the decoder."""
     alone_share: float = 1 / 3
     """Share of them, the first, that the decoder learns without a discriminator; in the others both learn in turn."""
@@ -91,7 +91,7 @@ def adversarial_decoder(trained: TrainedImaginer, stage: AdversarialConfig) -> D
         torch.manual_seed(stage.seed)
         decoder = new_decoder(trained)
         discriminator = Discriminator(config.world.side, config.world.channels - 1)
-    fool(decoder, discriminator, stage_batches(trained.network, config, stage), stage)
+        fool(decoder, discriminator, stage_batches(trained.network, config, stage), stage)
     return decoder
 
 
@@ -104,21 +104,33 @@ def new_decoder(trained: TrainedImaginer) -> Decoder:
 def stage_batches(
     network: Imaginer, config: ImaginerConfig, stage: AdversarialConfig
 ) -> Iterator[StageBatch]:
-    """Batches from fresh sequences, `stage.updates` of them."""
-    for fresh, others, generator in _boards(config, stage):
+    """Batches from fresh sequences, `stage.updates` of them; boards and states are made a pool at a time."""
+    levels, size = config.world.levels, stage.batch
+    for number in range(-(-stage.updates // _POOL)):
+        generator = board_generator(stage.seed, _STREAM, number)
+        pools = [
+            config.world.rollouts(_POOL * each, config.world_steps, generator)
+            for each in (size, size * (config.steps - 1))
+        ]
         with torch.no_grad():
-            encoded = network.encode(fresh.inputs)
+            encoded = network.encode(pools[0].inputs)
             states = network.roll(encoded)
-        taught = [Taught(states[-1], fresh.targets(config.world.levels), config.prediction_loss)]
-        if config.autoencoder:
-            taught.append(Taught(encoded, fresh.inputs[:, 0], "squared"))
-        yield StageBatch(
-            taught,
-            states[:-1],
-            _any_state(others, config.world.levels, generator),
-            fresh.inputs[:, 1:],
-            others.inputs[:, 1:],
-        )
+        for place in range(min(_POOL, stage.updates - number * _POOL)):
+            part = slice(place * size, (place + 1) * size)
+            fresh = pools[0].part(part)
+            others = pools[1].part(
+                slice(place * size * (config.steps - 1), (place + 1) * size * (config.steps - 1))
+            )
+            taught = [Taught(states[-1][part], fresh.targets(levels), config.prediction_loss)]
+            if config.autoencoder:
+                taught.append(Taught(encoded[part], fresh.inputs[:, 0], "squared"))
+            yield StageBatch(
+                taught,
+                [state[part] for state in states[:-1]],
+                _any_state(others, levels, generator),
+                fresh.inputs[:, 1:],
+                others.inputs[:, 1:],
+            )
 
 
 def fool(
@@ -128,7 +140,7 @@ def fool(
     stage: AdversarialConfig,
     as_boards: Callable[[Tensor], Tensor] = lambda values: values,
 ) -> None:
-    """Train the decoder, and both against each other, in place.
+    """Train the decoder, and both against each other, in place. The discriminator's dropout is PyTorch's own chance.
 
     Args:
         as_boards: turns what the decoder gives into cells of 0 to 1, where it gives something else.
@@ -158,22 +170,6 @@ def fool(
         # Without gradients of the discriminator, which would take a third of the time.
         loss.backward(inputs=list(decoder.parameters()))
         decoding.step()
-
-
-def _boards(
-    config: ImaginerConfig, stage: AdversarialConfig
-) -> Iterator[tuple[Rollouts, Rollouts, torch.Generator]]:
-    """For each update the sequences that are decoded and others, as many as states are; made a pool at a time."""
-    sizes = stage.batch, stage.batch * (config.steps - 1)
-    for number in range(-(-stage.updates // _POOL)):
-        generator = board_generator(stage.seed, _STREAM, number)
-        pools = [config.world.rollouts(_POOL * size, config.world_steps, generator) for size in sizes]
-        for place in range(min(_POOL, stage.updates - number * _POOL)):
-            fresh, others = (
-                pool.part(slice(place * size, (place + 1) * size))
-                for pool, size in zip(pools, sizes, strict=True)
-            )
-            yield fresh, others, generator
 
 
 def _any_state(

@@ -32,12 +32,14 @@ def plot_confusions(
     unit: str = "share that match",
     first_row: int = 1,
     hatched: bool = True,
+    lowest: float = 0.0,
 ) -> Figure:
     """A panel for each, with the share in every cell.
 
     Args:
         unit: of the shares, for the label.
         first_row: number of the first row: 0 where the encoded board is among them.
+        lowest: share at which the colours begin, such as that of chance.
         hatched: marks the first and the last state, which do not count towards the metric.
     """
     rows = -(-len(panels) // columns)
@@ -51,9 +53,9 @@ def plot_confusions(
             continue
         title, matches = panels[place]
         n, m = matches.shape
-        panel.imshow(matches, vmin=0, vmax=1, cmap=SEQUENTIAL, aspect="auto")
+        panel.imshow(matches, vmin=lowest, vmax=1, cmap=SEQUENTIAL, aspect="auto")
         for (i, j), share in np.ndenumerate(matches):
-            ink = "white" if share < 0.6 else COLOURS["black"]
+            ink = "white" if share < lowest + 0.6 * (1 - lowest) else COLOURS["black"]
             panel.text(j, i, f"{share:.2f}", ha="center", va="center", fontsize=8.5, color=ink)
         for column in (0, m - 1) if hatched else ():
             edge = (column - 0.5, -0.5)

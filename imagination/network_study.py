@@ -12,7 +12,7 @@ from typing import Any
 from safetensors.torch import load_file, save
 
 from procscope.imagination.adversarial import AdversarialConfig, adversarial_decoder, new_decoder
-from procscope.imagination.evaluation import Evaluation, evaluate
+from procscope.imagination.evaluation import Evaluation, evaluation_of, imagined_by
 from procscope.imagination.floors import floors
 from procscope.imagination.learning_order import first_updates
 from procscope.imagination.network import Decoder
@@ -62,8 +62,9 @@ def study_network(member: StudyMember, trainings: Path, progress: str = "") -> d
     rollouts = measured_rollouts(member)
     levels = member.training.world.levels
     decoder = decoder_of(trained, member.stage, trainings)
-    found["plain"] = _plain(evaluate(trained.network, rollouts, levels, agreement=member.agreement))
-    found["adversarial"] = _plain(evaluate(trained.network, rollouts, levels, decoder, member.agreement))
+    imagined = imagined_by(trained.network, rollouts, levels, [trained.network.decoder, decoder])
+    for name, codes in zip(("plain", "adversarial"), imagined, strict=True):
+        found[name] = _plain(evaluation_of(codes, rollouts, member.agreement))
     found["floors"] = {
         floor.name: [float(floor.scores.literal.mean()), float(floor.scores.one_to_one.mean())]
         for floor in floors(member.training, rollouts, member.agreement, seed=member.training.seed)

@@ -63,7 +63,7 @@ def policy_decoder(
         torch.manual_seed(stage.seed)
         decoder = Decoder(widths.pop(), layers=1, kernel=3, border="dead")
         discriminator = Discriminator(side, given=1)
-    fool(decoder, discriminator, _batches(layers, paths, next_cells, stage), stage, torch.sigmoid)
+        fool(decoder, discriminator, _batches(layers, paths, next_cells, stage), stage, torch.sigmoid)
     return decoder
 
 

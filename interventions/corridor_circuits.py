@@ -35,12 +35,13 @@ from procscope.envs.maze import MazeLevel
 from procscope.interventions.ablation import MeanAblation
 from procscope.interventions.arms import run_arms
 from procscope.interventions.effects import measure_effects
-from procscope.workbench.statistics import Interval, bootstrap
+from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.rank_correlation import correlation_of_means
+from procscope.workbench.statistics import Interval
 
 KINDS = ("vertical", "horizontal", "room")
 _PARITY = {"vertical": (0, 1), "horizontal": (1, 0), "room": (0, 0)}
 """Of x and y."""
-_RESAMPLES = 500
 Importance = Float64[np.ndarray, "level channel"]
 
 
@@ -63,17 +64,13 @@ class CorridorStudy:
         """
         first, second = self._of(one), self._of(other)
         paired = len(first) == len(second)
-        return bootstrap(
-            _correlation, first, second, rng=np.random.default_rng(0), resamples=_RESAMPLES, paired=paired
-        )
+        return correlation_of_means(first, second, paired=paired, rng=np.random.default_rng(0))
 
     def reliability(self, kind: str) -> Interval:
         """The same of one kind with itself, between every other maze and the rest."""
         mine = self._of(kind)
         even, odd = mine[: len(mine) // 2 * 2 : 2], mine[1::2]
-        return bootstrap(
-            _correlation, even, odd, rng=np.random.default_rng(0), resamples=_RESAMPLES, paired=False
-        )
+        return correlation_of_means(even, odd, paired=False, rng=np.random.default_rng(0))
 
     def dissociation(self) -> Interval:
         """Mean of both kinds: how much further the right move falls on the kind that channels were chosen for."""
@@ -81,11 +78,7 @@ class CorridorStudy:
             self.drops[kind, kind] - self.drops[kind, other]
             for kind, other in (("vertical", "horizontal"), ("horizontal", "vertical"))
         ]
-        return bootstrap(
-            lambda gain: float(gain.mean()),
-            np.mean(gains, axis=0),
-            rng=np.random.default_rng(0),
-        )
+        return bootstrap_means(np.mean(gains, axis=0)[:, None], rng=np.random.default_rng(0))[0]
 
     def _of(self, kind: str) -> Importance:
         if kind in self.importance and kind != "room":
@@ -152,12 +145,3 @@ def _at(level: MazeLevel, kind: str, rng: np.random.Generator) -> MazeLevel:
     if not cells:
         raise ValueError(f"expected a maze with a {kind} cell; there is none in\n{level}")
     return level.with_mouse(*cells[int(rng.integers(len(cells)))])
-
-
-def _correlation(first: Importance, second: Importance) -> float:
-    from scipy.stats import spearmanr
-
-    one, other = first.mean(axis=0), second.mean(axis=0)
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        raise ValueError("no channel matters more than another: there is no correlation")
-    return float(spearmanr(one, other)[0])  # pyright: ignore[reportArgumentType]

@@ -11,7 +11,7 @@ Source: S3.zero16 of the channel-121 study, which zeroes 16 of 128 channels and 
 Its author calls the test weak, since some channels are never near 0: hence the mean and the minimum in place of zero.
 Cost: for each maze the shared layers once for every cell, the later ones once for every cell and arm.
 
-Axes: `level` the mazes.
+Axes: `level` the mazes whose fields are made; `played` those that are played.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class ManyAblated:
     change: Mapping[str, Float64[np.ndarray, " level"]]
     """Mean length of the difference from the untouched field."""
     arrives: Mapping[str, Bool[np.ndarray, " level"]]
-    found: Mapping[str, Bool[np.ndarray, " level"]]
+    found: Mapping[str, Bool[np.ndarray, " played"]]
 
     def controls(self, ablation: str) -> list[str]:
         """The names of an ablation's control arms."""

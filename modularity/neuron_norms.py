@@ -40,14 +40,18 @@ def normalise_neurons(layers: Sequence[nn.Module]) -> None:
     pairs: Any = pairwise(layers)
     for layer, following in pairs:
         weight, bias, outgoing = layer.weight, layer.bias, following.weight
-        norm = torch.linalg.vector_norm(weight.view(len(weight), -1), dim=1)
+        units = weight.shape[0]
+        incoming = weight if weight.dim() == 2 else weight.view(units, -1)
+        norm = torch.linalg.vector_norm(incoming, dim=1)
         if bias is not None:
             norm = torch.hypot(norm, bias)
         factor = norm.div_(NORM)
         # 0 / tiny is 0: a dead neuron stays dead.
         divisor = factor.clamp_min(TINY)
-        weight.div_(divisor.view(-1, *[1] * (weight.dim() - 1)))
+        incoming.div_(divisor[:, None])
         if bias is not None:
             bias.div_(divisor)
-        # [unit, channel, places]: a flattened map or a kernel has several weights for each channel.
-        outgoing.view(len(outgoing), len(factor), -1).mul_(factor[:, None])
+        if outgoing.dim() == 2 and outgoing.shape[1] == units:
+            outgoing.mul_(factor)
+        else:  # [unit, channel, places]: a flattened map or a kernel has several weights for each channel
+            outgoing.view(outgoing.shape[0], units, -1).mul_(factor[:, None])

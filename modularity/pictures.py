@@ -51,6 +51,9 @@ def plot_shuffles(n_cut: float, shuffled: Mapping[str, Float[np.ndarray, " _shuf
 def plot_conditions(conditions: Sequence[ConditionPoints], title: str = "") -> Figure:
     """One line a condition: each network's n-cut, the shuffles' mean and standard deviation, the published numbers."""
     figure, axes = subplots(width_inches=7.2, height_inches=1.1 + 0.34 * len(conditions))
+    first_published = next(
+        (row for row, condition in enumerate(conditions) if condition.published is not None), None
+    )
     for row, condition in enumerate(conditions):
         places = (
             row + np.linspace(-0.12, 0.12, len(condition.n_cut))
@@ -72,14 +75,18 @@ def plot_conditions(conditions: Sequence[ConditionPoints], title: str = "") -> F
         if condition.published is not None:
             one, other = condition.published
             axes.plot(
-                one, row - 0.1, "x", color=COLOURS["vermilion"], label="published" if labelled else None
+                one,
+                row - 0.1,
+                "x",
+                color=COLOURS["vermilion"],
+                label="published" if row == first_published else None,
             )
             axes.plot(
                 other,
                 row + 0.16,
                 "+",
                 color=COLOURS["vermilion"],
-                label="published shuffles" if labelled else None,
+                label="published shuffles" if row == first_published else None,
             )
     axes.set(xlabel="n-cut", ylim=(len(conditions) - 0.5, -0.6))
     axes.set_yticks(range(len(conditions)), [condition.name for condition in conditions])

@@ -41,7 +41,7 @@ Method = Literal["exact", "iterative"]
 GUARD = 2
 """Vectors kept beyond those asked for: the more, the faster the wanted ones are followed."""
 SETTLED = 0.005
-"""Squared singular values that moved by less since the step before need no further one."""
+"""Eigenvalues that moved by less since the step before need no further one."""
 MOST_STEPS = 50
 TINY = 1e-12
 """Below the square of any eigenvalue that counts."""
@@ -100,7 +100,8 @@ class EigenvaluePenalty:
         self.eigenvalues = tuple(eigenvalues)
         self._subspace: Tensor | None = None
         self._places: Tensor | None = None
-        self._squares = torch.zeros(0)
+        self._across: Tensor | None = None
+        self._roots = torch.zeros(0)
 
     def __call__(self) -> Float[Tensor, ""]:
         """The mean eigenvalue; its gradient reaches the layers' weights."""
@@ -114,11 +115,11 @@ class EigenvaluePenalty:
         """
         weights = [layer.weight for layer in self._read]
         value, gradients = self._solve(weights)  # pyright: ignore[reportArgumentType]
-        for parameter, gradient in zip(weights, gradients, strict=True):
+        for parameter in weights:
             if parameter.grad is None:
-                parameter.grad = (weight * gradient).contiguous()  # pyright: ignore
-            else:
-                parameter.grad.add_(gradient, alpha=weight)  # pyright: ignore
+                parameter.grad = torch.zeros_like(parameter)  # pyright: ignore
+        # One call for all layers: for small networks calls are what costs.
+        torch._foreach_add_([parameter.grad for parameter in weights], gradients, alpha=weight)  # pyright: ignore
         return value
 
     def spectrum(self) -> Float[Tensor, " eigenvalue"]:
@@ -145,11 +146,14 @@ class EigenvaluePenalty:
     @torch.no_grad()
     def _solve(self, weights: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """The mean eigenvalue and its gradient with respect to each weight."""
-        across = weights[0].new_zeros(self._n_large, self._n_small)
-        for weight, (rows, columns, turned, channels) in zip(weights, self._blocks, strict=True):
-            if weight.shape != (len(weight), channels):  # a kernel, or a map that was flattened
-                weight = weight.abs().reshape(len(weight), channels, -1).sum(dim=2)
-            across[rows, columns] = weight.T if turned else weight
+        across, places = self._matrix(weights[0])
+        as_edges = [
+            weight.abs().reshape(weight.shape[0], block.channels, -1).sum(dim=2)
+            if weight.dim() > 2 or weight.shape[1] != block.channels  # a kernel, or a map that was flattened
+            else weight
+            for weight, block in zip(weights, self._blocks, strict=True)
+        ]
+        torch._foreach_copy_(places, as_edges)
         signs = across.sign()
         across.abs_()
         degrees = across.sum(dim=0)
@@ -173,6 +177,16 @@ class EigenvaluePenalty:
             gradients.append(part)
         return 1 - values.mean(), gradients
 
+    def _matrix(self, like: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """B's memory, 0 outside of the layers' places, and those places laid out as torch keeps weights."""
+        if self._across is None or self._across.device != like.device or self._across.dtype != like.dtype:
+            self._across = like.new_zeros(self._n_large, self._n_small)
+            self._places_of_layers = [
+                self._across[rows, columns].T if turned else self._across[rows, columns]
+                for rows, columns, turned, _ in self._blocks
+            ]
+        return self._across, self._places_of_layers
+
     def _leading(self, scaled: Tensor, degrees: Tensor) -> tuple[Tensor, Tensor]:
         """The chosen singular values of B, and its singular vectors on the smaller side."""
         if self.method == "exact":
@@ -185,7 +199,7 @@ class EigenvaluePenalty:
         if self._subspace is None or self._subspace.device != scaled.device:
             generator = torch.Generator().manual_seed(0)
             start = torch.randn(len(degrees), count, generator=generator, dtype=scaled.dtype)
-            self._subspace, self._squares = start.to(scaled.device), scaled.new_zeros(count)
+            self._subspace, self._roots = start.to(scaled.device), scaled.new_zeros(wanted)
         for _ in range(MOST_STEPS):
             # Rayleigh and Ritz on the vectors followed and on what B'B made of them last time. The known vector comes
             # first in the basis, so that all others are free of it.
@@ -196,7 +210,8 @@ class EigenvaluePenalty:
             vectors, following = basis @ turn, scaled.T @ (image @ turn)
             both = 2 * count < len(degrees)
             self._subspace = torch.cat([vectors, following], dim=1) if both else following
-            moved, self._squares = (squares - self._squares)[-wanted:].abs_().max(), squares
+            roots = squares[-wanted:].clamp_min(TINY).sqrt_()
+            moved, self._roots = (roots - self._roots).abs_().max(), roots
             if moved < SETTLED:
                 break
         # As if the known vector stood behind them, where the exact method has it.

@@ -31,6 +31,7 @@ from procscope.probes.levels import Levels
 from procscope.probes.logistic import fit_logistic_best
 from procscope.probes.moments import Moments
 from procscope.probes.ridge import ALPHAS, checked_alphas, solve, squared_errors
+from procscope.probes.whitening import Whitening
 
 FRACTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
 """Share of the samples up to the end of each block."""
@@ -118,6 +119,7 @@ def describe_classes(
     block: Int[np.ndarray, " sample"],
     levels: Levels,
     rng: np.random.Generator,
+    whitening: Whitening | None = None,
 ) -> Description:
     """The bits of the online code with logistic probes, and of the same code without features."""
     uniform = float(np.log2(n_classes))
@@ -132,7 +134,9 @@ def describe_classes(
             bits.append(guess_bits[-1])
             continue
         before = Levels.of(levels.of_frame[known])
-        probe = fit_logistic_best(features[known], classes[known], n_classes, before, rng)
+        probe = fit_logistic_best(
+            features[known], classes[known], n_classes, before, rng, whitening=whitening
+        )
         # A class that did not come yet keeps a little probability, so that it can be written at all.
         logs = probe.log_probabilities(features[held])[np.arange(sizes[one]), classes[held]]
         floor = np.log(1 / (counts.sum() * n_classes))

@@ -21,7 +21,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +37,6 @@ from procscope.probes.moments import Centred, as_float64
 from procscope.probes.ridge import RidgeFit
 
 _METADATA = "procscope_probes"
-Along = Literal["weights", "pattern"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,7 @@ class LinearProbe:
         """The reading, in the target's unit, of features as `Reading.apply` gives them."""
         return as_float64(features) @ self.weights + self.intercept
 
-    def direction(self, along: Along = "pattern") -> Float64[np.ndarray, " *shape"]:
+    def direction(self, along: str = "pattern") -> Float64[np.ndarray, " *shape"]:
         """The change that raises the reading by 1: the least one (`weights`), or the one that goes with it (`pattern`).
 
         Raises ValueError: a probe of zeros, which reads nothing.
@@ -79,7 +78,7 @@ class LinearProbe:
         found = self.weights / length if along == "weights" else self.pattern
         return found.reshape(self.shape)
 
-    def steer(self, by: float | int = 1.0, along: Along = "pattern", **where: Any) -> Steer:
+    def steer(self, by: float | int = 1.0, along: str = "pattern", **where: Any) -> Steer:
         """An intervention after which the probe reads `by` more, in the target's unit.
 
         A pooled probe's direction is added at every position, one of a position there. Args: where: `frames`, `steps`.

@@ -110,18 +110,18 @@ class _Walk:
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int() as entry)):
                 return self.column(name, entry)
             case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=one):
-                return ~self.truth(one)
+                return np.asarray(~self.truth(one))
             case ast.UnaryOp(op=op, operand=one):
-                return -self.number(one) if isinstance(op, ast.USub) else self.number(one)
+                return np.asarray(-self.number(one)) if isinstance(op, ast.USub) else self.number(one)
             case ast.BinOp(left=left, op=ast.BitAnd(), right=right):
-                return self.truth(left) & self.truth(right)
+                return np.asarray(self.truth(left) & self.truth(right))
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-                return self.truth(left) | self.truth(right)
+                return np.asarray(self.truth(left) | self.truth(right))
             case ast.BinOp(left=left, op=op, right=right):
-                return _OPERATORS[type(op)](self.number(left), self.number(right))
+                return np.asarray(_OPERATORS[type(op)](self.number(left), self.number(right)))
             case ast.BoolOp(op=op, values=parts):
                 join = np.logical_and if isinstance(op, ast.And) else np.logical_or
-                return join.reduce(np.broadcast_arrays(*(self.truth(one) for one in parts)))
+                return np.asarray(join.reduce(np.broadcast_arrays(*(self.truth(one) for one in parts))))
             case ast.Compare():
                 return self.comparison(node)
             case ast.Call(func=ast.Name(id=name), args=arguments):
@@ -183,7 +183,7 @@ class _Walk:
                     "to text or not"
                 )
             held.append(np.asarray(_COMPARISONS[type(op)](one, two)).astype(bool))
-        return np.logical_and.reduce(np.broadcast_arrays(*held))
+        return np.asarray(np.logical_and.reduce(np.broadcast_arrays(*held)))
 
     def call(self, name: str, arguments: Sequence[ast.expr]) -> np.ndarray:
         if name == "where":

@@ -81,6 +81,17 @@ class Moments:
         """Of the samples of the parts before this one."""
         return self._centred(np.arange(self.n_parts) < part)
 
+    def mean_y(self, without: int | None = None) -> Float64[np.ndarray, " column"]:
+        """Means of the targets, of all samples or of those outside a part."""
+        chosen = np.arange(self.n_parts) != without
+        return self.center_y + self.y[chosen].sum(axis=0) / self.n[chosen].sum()
+
+    @property
+    def squares(self) -> Float64[np.ndarray, " column"]:
+        """Squared differences of all targets from their means."""
+        y = self.y.sum(axis=0)
+        return np.maximum(self.yy.sum(axis=0) - y**2 / self.n.sum(), 0.0)
+
     def about(self, part: int, other: Centred) -> Centred:
         """Sums of a part about the means of other samples: the part's squared error follows from them."""
         n = int(self.n[part])

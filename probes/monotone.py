@@ -21,13 +21,13 @@ Axes: `sample`, `bin`, `dimension`, `fold`.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int
 from sklearn.isotonic import isotonic_regression
 
-from procscope.probes.moments import Centred
-from procscope.probes.ridge import RidgeFit, Solution
+from procscope.probes.ridge import RidgeFit
 
 MOST_BINS = 32
 _ROUNDS = 200
@@ -99,39 +99,70 @@ def best_recoding(fit: RidgeFit, bins: Bins, first: int = 0) -> Recoding:
         raise ValueError(
             f"expected a fit with {bins.n} columns for the bins from column {first} on; given {fit.moments.xy.shape[2]}"
         )
-    plain = bins.middles
-    errors_at = [
-        sum(_fold_error(fit, part, alpha, columns, plain)[0] for part in range(fit.moments.n_parts))
-        for alpha in range(len(fit.alphas))
-    ]
-    alpha = int(np.argmin(errors_at))
-    errors, squares, plain_squares = [], [], []
-    for part in range(fit.moments.n_parts):
-        theta = _optimised(fit.moments.without(part), fit.of_fold[part], alpha, columns, plain)
-        error, square = _fold_error(fit, part, alpha, columns, theta)
-        errors.append(error)
-        squares.append(square)
-        plain_squares.append(_fold_error(fit, part, alpha, columns, plain)[1])
-    theta = _optimised(fit.moments.total(), fit.whole, alpha, columns, plain)
+    plain, parts = bins.middles, [_Fold.of(fit, part, columns) for part in range(fit.moments.n_parts)]
+    alpha = int(np.argmin(sum(one.errors(plain) for one in parts)))
+    thetas = [_optimised(one.explained[alpha], one.shares, plain) for one in parts]
+    everything = fit.moments.total()
+    explained = everything.xy[:, columns].T @ fit.whole.coefficients[alpha][:, columns] / everything.n
+    theta = _optimised(explained, np.maximum(everything.y[columns], 0.0), plain)
+    errors = np.array([one.errors(own)[alpha] for one, own in zip(parts, thetas, strict=True)])
+    squares = np.array([one.squares(own) for one, own in zip(parts, thetas, strict=True)])
+    plain_error = sum(one.errors(plain)[alpha] for one in parts)
     return Recoding(
         bins.middles,
         theta,
-        1 - sum(errors) / sum(squares),
-        1 - errors_at[alpha] / sum(plain_squares),
+        float(1 - errors.sum() / squares.sum()),
+        float(1 - plain_error / sum(one.squares(plain) for one in parts)),
         fit.whole.coefficients[alpha][:, columns] @ theta,
-        np.array(errors),
-        np.array(squares),
+        errors,
+        squares,
     )
 
 
-def _optimised(
-    sums: Centred, solution: Solution, alpha: int, columns: slice, start: np.ndarray
-) -> np.ndarray:
+class _Fold(NamedTuple):
+    """What a fold says of any recoding; every number about the bins' columns alone."""
+
+    counts: Float64[np.ndarray, " bin"]
+    """Samples of the fold in each bin."""
+    shares: Float64[np.ndarray, " bin"]
+    """Of the bins among the training samples."""
+    mean_shares: Float64[np.ndarray, " bin"]
+    """Of the bins among all samples."""
+    explained: Float64[np.ndarray, "alpha bin bin"]
+    """Mean product, over training samples, of bin i's column and the prediction of bin j's."""
+    linear: Float64[np.ndarray, "alpha bin bin"]
+    """Sum of products, on the fold, of bin i's column and the prediction of bin j's."""
+    quadratic: Float64[np.ndarray, "alpha bin bin"]
+    """Sum of products, on the fold, of the predictions of two bins' columns."""
+
+    @classmethod
+    def of(cls, fit: RidgeFit, part: int, columns: slice) -> "_Fold":
+        rest = fit.moments.without(part)
+        held = fit.moments.about(part, rest)
+        weights = fit.of_fold[part].coefficients[:, :, columns]
+        return cls(
+            fit.moments.y[part][columns] + held.n * fit.moments.center_y[columns],
+            np.maximum(rest.y[columns], 0.0),
+            fit.moments.mean_y()[columns],
+            np.einsum("di,adj->aij", rest.xy[:, columns], weights) / rest.n,
+            np.einsum("di,adj->aij", held.xy[:, columns], weights),
+            np.stack([one.T @ (held.xx @ one) for one in weights]),
+        )
+
+    def errors(self, theta: np.ndarray) -> Float64[np.ndarray, " alpha"]:
+        """Squared error on the fold of the probe of θ, at each strength."""
+        squares = float(self.counts @ (theta - self.shares @ theta) ** 2)
+        linear = np.einsum("i,aij,j->a", theta, self.linear, theta)
+        return np.maximum(squares - 2 * linear + np.einsum("i,aij,j->a", theta, self.quadratic, theta), 0.0)
+
+    def squares(self, theta: np.ndarray) -> float:
+        """Squares of θ on the fold about its mean over all samples."""
+        return float(self.counts @ (theta - self.mean_shares @ theta) ** 2)
+
+
+def _optimised(explained: np.ndarray, shares: np.ndarray, start: np.ndarray) -> np.ndarray:
     """θ by turns: the probe of θ, then the monotone curve nearest to what it gives for each bin."""
-    # Means over samples of each bin's column are the bins' shares.
-    shares = np.maximum(sums.y[columns], 0.0)
     seen = shares > 0
-    explained = sums.xy[:, columns].T @ solution.coefficients[alpha][:, columns] / sums.n
     theta = _normed(start.astype(np.float64), shares)
     for _ in range(_ROUNDS):
         given = np.zeros(len(theta))
@@ -155,19 +186,3 @@ def _normed(theta: np.ndarray, shares: np.ndarray) -> np.ndarray:
     weights = shares / shares.sum()
     apart = theta - weights @ theta
     return apart / np.sqrt(weights @ apart**2)
-
-
-def _fold_error(
-    fit: RidgeFit, part: int, alpha: int, columns: slice, theta: np.ndarray
-) -> tuple[float, float]:
-    """Squared error of the probe of θ on a fold, and squares of θ there about its mean on all folds."""
-    rest = fit.moments.without(part)
-    held = fit.moments.about(part, rest)
-    weights = fit.of_fold[part].coefficients[alpha][:, columns] @ theta
-    total = fit.moments.total()
-    counts = fit.moments.y[part][columns] + held.n * fit.moments.center_y[columns]
-    apart = theta - rest.y[columns] @ theta
-    squares = float(counts @ apart**2)
-    error = squares - 2 * float(weights @ (held.xy[:, columns] @ theta)) + float(weights @ held.xx @ weights)
-    about_all = theta - total.y[columns] @ theta
-    return max(error, 0.0), float(counts @ about_all**2)

@@ -42,6 +42,7 @@ def fit_quantile(
     target: Float[np.ndarray, " sample"],
     quantile: float = 0.5,
     penalty: float = 1e-3,
+    whitening: Whitening | None = None,
 ) -> QuantileProbe:
     """Fit one probe.
 
@@ -57,11 +58,12 @@ def fit_quantile(
     spread = float(high - low) or float(np.std(target))
     if spread == 0:
         raise ValueError(f"expected a target that varies, given {len(target)} times {target[0]:g}")
-    white = Whitening.of(features)
-    z = white.apply(features)
+    white = Whitening.of(features) if whitening is None else whitening
+    weights = penalty * white.penalty_weights
+    scale = 1 / np.sqrt(0.25 + weights / len(features))
+    z, weights = white.apply(features) * scale, weights * scale**2
     middle = float(np.quantile(target, quantile))
     y = (np.asarray(target, dtype=np.float64) - middle) / spread
-    weights = penalty * white.penalty_weights
 
     def objective(flat: np.ndarray, width: float) -> tuple[float, np.ndarray]:
         residual = y - z @ flat[:-1] - flat[-1]
@@ -87,7 +89,7 @@ def fit_quantile(
             method="L-BFGS-B",
             options={"maxiter": 300, "gtol": 1e-6, "ftol": 1e-12, "maxcor": 20},
         ).x
-    coefficients = white.into @ found[:-1] * spread
+    coefficients = white.into @ (scale * found[:-1]) * spread
     return QuantileProbe(
         coefficients, middle + float(found[-1]) * spread - float(white.mean @ coefficients), quantile
     )

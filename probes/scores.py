@@ -84,7 +84,7 @@ class Score:
         k = self.n_classes
         with np.errstate(all="ignore"):
             found = sums[..., 5 : 5 + k] / sums[..., 5 + k :]
-        return np.nanmean(found, axis=-1)  # a resample without some class says nothing of it
+        return np.asarray(np.nanmean(found, axis=-1))  # a resample without some class says nothing of it
 
 
 def number_score(

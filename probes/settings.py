@@ -45,7 +45,7 @@ class ProbeSettings:
     standardise: bool = True
     """Divide each number by its standard deviation in the training levels before it is penalised."""
 
-    folds: int = 10
+    folds: int = 5
     """Cross-validation: levels are split into so many parts."""
 
     leave_one_level_out: bool = False

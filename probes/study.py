@@ -35,6 +35,7 @@ from procscope.probes.scores import Score, class_score, number_score
 from procscope.probes.settings import ProbeSettings
 from procscope.probes.targets import Target, TargetData
 from procscope.probes.thresholds import ThresholdProbes, level_auroc, threshold_probes
+from procscope.probes.whitening import Whitening
 from procscope.workbench.statistics import Interval
 
 MEMORY_FOLDS = 5
@@ -132,7 +133,7 @@ def _linear(
     bins = {one.name: Bins.of(one.values) for one in numbers if wants_bins}
     blocks = [one.columns for one in [*targets, *control_numbers]] + [one.columns for one in bins.values()]
     names = [one.name for one in [*targets, *control_numbers]] + [f"bins of {name}" for name in bins]
-    starts = np.cumsum([0, *(block.shape[1] for block in blocks)])
+    starts = np.cumsum([0, *(block.shape[1] for block in blocks)]).tolist()
     found.columns = {name: slice(a, b) for name, a, b in zip(names, starts, starts[1:], strict=False)}
     matrix = np.concatenate(blocks, axis=1)
     alphas = _alphas(features, fold, settings, found)
@@ -141,7 +142,7 @@ def _linear(
     columns = np.array([found.columns[one.name].start for one in predicted], np.int64)
     if len(columns):
         values = _held_out(features, fit, columns, fold)
-        guess = np.stack([fit.moments.without(part).y[columns] for part in range(fit.moments.n_parts)])[fold]
+        guess = np.stack([fit.moments.mean_y(part)[columns] for part in range(fit.moments.n_parts)])[fold]
         scores = {
             one.name: number_score(one.values, values[:, i], guess[:, i], levels)
             for i, one in enumerate(predicted)
@@ -245,6 +246,7 @@ def _in_memory(
     few = levels.where(chosen)
     fold = folds(few, min(MEMORY_FOLDS, few.n), rng)
     also = set(settings.also)
+    white = Whitening.of(x)
     for target in tqdm(data.targets, desc=f"probes fitted by steps, {features.name}", disable=None):
         one = replace(target, values=target.values[chosen])
         control = controls.get(target.name)
@@ -252,15 +254,15 @@ def _in_memory(
         kinds = ["logistic"] if one.is_class else [kind for kind in ("isotonic", "quantile") if kind in also]
         kinds += ["mlp"] if "mlp" in also else []
         for kind in kinds:
-            score = _cross_validated(kind, x, one, few, fold, settings, seed)
-            against = None if same is None else _cross_validated(kind, x, same, few, fold, settings, seed)
+            score = _cross_validated(kind, x, one, few, fold, white, seed)
+            against = None if same is None else _cross_validated(kind, x, same, few, fold, white, seed)
             found.findings.append(Finding(target.name, kind, score, against))
         if "quantile" in kinds:
-            found.pinball[target.name] = _pinball(x, one.values, fold)
+            found.pinball[target.name] = _pinball(x, one.values, fold, white)
         if one.is_class and "description" in also:
             block = blocks_of(few, np.random.default_rng((seed, 3)))
             found.descriptions[target.name] = describe_classes(
-                x, one.values.astype(np.int64), len(one.classes), block, few, rng
+                x, one.values.astype(np.int64), len(one.classes), block, few, rng, white
             )
 
 
@@ -277,7 +279,7 @@ def _cross_validated(
     target: Target,
     levels: Levels,
     fold: Int[np.ndarray, " sample"],
-    settings: ProbeSettings,
+    white: Whitening,
     seed: int,
 ) -> Score:
     k = len(target.classes)
@@ -287,7 +289,7 @@ def _cross_validated(
     for part in np.unique(fold):
         out = fold == part
         before = Levels.of(levels.of_frame[~out])
-        fitted = _fitted(kind, x[~out], values[~out], k, before, settings, seed)
+        fitted = _fitted(kind, x[~out], values[~out], k, before, white, seed)
         given[out] = fitted(x[out])
         guess[out] = _guess(values[~out], k)
     if k:
@@ -304,23 +306,29 @@ def _guess(values: np.ndarray, n_classes: int) -> np.ndarray | float:
 
 
 def _fitted(
-    kind: str, x: np.ndarray, values: np.ndarray, k: int, levels: Levels, settings: ProbeSettings, seed: int
+    kind: str, x: np.ndarray, values: np.ndarray, k: int, levels: Levels, white: Whitening, seed: int
 ) -> Callable[[np.ndarray], np.ndarray]:
     if kind == "logistic":
         rng = np.random.default_rng((seed, 6))
-        return fit_logistic_best(x, values.astype(np.int64), k, levels, rng).log_probabilities
+        return fit_logistic_best(
+            x, values.astype(np.int64), k, levels, rng, whitening=white
+        ).log_probabilities
     if kind == "mlp":
         probe = fit_mlp(x, values, levels, n_classes=k, seed=seed)
         return probe.log_probabilities if k else probe.predict
     if kind == "isotonic":
         return fit_isotonic(x, values, alpha=float(len(x)) / 100).predict
-    return fit_quantile(x, values).predict
+    return fit_quantile(x, values, whitening=white).predict
 
 
-def _pinball(x: np.ndarray, values: np.ndarray, fold: np.ndarray) -> tuple[float, float]:
+def _pinball(x: np.ndarray, values: np.ndarray, fold: np.ndarray, white: Whitening) -> tuple[float, float]:
     loss = guess = 0.0
     for part in np.unique(fold):
         out = fold == part
-        loss += float(pinball(values[out], fit_quantile(x[~out], values[~out]).predict(x[out]), 0.5).sum())
+        loss += float(
+            pinball(
+                values[out], fit_quantile(x[~out], values[~out], whitening=white).predict(x[out]), 0.5
+            ).sum()
+        )
         guess += float(pinball(values[out], np.full(out.sum(), np.median(values[~out])), 0.5).sum())
     return loss / len(values), guess / len(values)

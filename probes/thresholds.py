@@ -40,17 +40,8 @@ class ThresholdProbes:
     of_fold: Float64[np.ndarray, "fold dimension threshold"]
     intercepts_of_fold: Float64[np.ndarray, "fold threshold"]
     """With these, scores of different folds can be compared."""
-    deviations: Float64[np.ndarray, " dimension"]
-    """Standard deviations of the features."""
-
-    @property
-    def alignment(self) -> Float64[np.ndarray, "threshold threshold"]:
-        """Cosines between the directions, features in standard deviations: near 1 for one direction, many
-        thresholds."""
-        scaled = self.directions * self.deviations
-        length = np.linalg.norm(scaled, axis=1, keepdims=True)
-        unit = np.divide(scaled, length, out=np.zeros_like(scaled), where=length > 0)
-        return unit @ unit.T
+    alignment: Float64[np.ndarray, "threshold threshold"]
+    """Correlations between the scores: near 1 where one direction serves for several thresholds."""
 
     def held_out(
         self, batches: Iterable[Batch], fold: Int[np.ndarray, " sample"]
@@ -73,13 +64,20 @@ def threshold_probes(fit: RidgeFit, bins: Bins, first: int = 0, most: int = 8) -
     above = (np.arange(bins.n)[:, None] > places).astype(np.float64)
     errors = fit.errors.sum(axis=0)[:, columns].sum(axis=1)
     alpha = int(errors.argmin())
-    total = fit.moments.total()
+    directions = (fit.whole.coefficients[alpha][:, columns] @ above).T
+    products = directions @ fit.moments.total().xx @ directions.T
+    spread = np.sqrt(np.diag(products))
     return ThresholdProbes(
         bins.edges[places],
-        (fit.whole.coefficients[alpha][:, columns] @ above).T,
+        directions,
         np.stack([one.coefficients[alpha][:, columns] @ above for one in fit.of_fold]),
         np.stack([one.intercepts[alpha][columns] @ above for one in fit.of_fold]),
-        np.sqrt(np.maximum(np.diag(total.xx), 0) / total.n),
+        np.divide(
+            products,
+            np.outer(spread, spread),
+            out=np.zeros_like(products),
+            where=np.outer(spread, spread) > 0,
+        ),
     )
 
 
@@ -107,6 +105,6 @@ def level_auroc(
     def area(counts: np.ndarray) -> np.ndarray:
         negative, above = counts[..., : width // 2], counts[..., width // 2 :]
         below = np.cumsum(negative, axis=-1) - negative / 2
-        return (above * below).sum(axis=-1) / (above.sum(axis=-1) * negative.sum(axis=-1))
+        return np.asarray((above * below).sum(axis=-1) / (above.sum(axis=-1) * negative.sum(axis=-1)))
 
     return level_interval(sums.astype(np.float64), area, rng=rng, resamples=resamples)

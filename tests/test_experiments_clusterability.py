@@ -14,6 +14,7 @@ from procscope.experiments.clusterability_studies import (
     difference_interval,
     mean_interval,
     record_condition,
+    study_conditions,
 )
 from procscope.experiments.clusterable_init import EXPERIMENT as INIT
 from procscope.modularity.network_study import Measure, Measured, NetworkStudy, NetworkTraining, StageStudy
@@ -51,6 +52,23 @@ def test_every_row_has_the_published_conditions():
     assert one["C3.mlp", "MNIST", "none"] == one["C3.mixture", "MNIST", "none"], "trained once for both"
     with pytest.raises(ValueError, match="expected rows among init, mlp"):
         conditions(replace(Config(), rows=("mnist",)), 0)
+
+
+def test_some_conditions_of_a_row_can_be_run_alone():
+    random = replace(Config(), rows=("random", "poly"), only=("arm=memorise", "regularisation=none"))
+    assert [one.where for one in conditions(random, 0)] == [{"arm": "memorise", "regularisation": "none"}]
+    with pytest.raises(ValueError, match=r"settings among arm=kiloepoch, .*; given 'arm=memorize'"):
+        conditions(replace(random, only=("arm=memorize",)), 0)
+
+
+def test_comparisons_with_what_was_not_run_are_left_out(tmp_path):
+    condition = Condition("C3.mlp", {"data": "MNIST", "regularisation": "none"}, NetworkTraining("digits"))
+    record = record_at(tmp_path)
+    record_claims(
+        Ledger(record), [ConditionResult(condition, [study(seed, 10.0, 9.0, 10.0) for seed in range(3)])]
+    )
+    assert [metric.id for metric in record.metrics] == ["C3.mlp/pruning_change"]
+    assert "C3.mlp are left out: MNIST, dropout was not run" in (record.directory / "log.txt").read_text()
 
 
 def test_real_files_take_the_place_of_stand_ins():
@@ -153,23 +171,19 @@ def test_intervals_are_students_and_welchs():
         difference_interval(values[:1], others)
 
 
-def test_a_tiny_run_trains_measures_and_reports_and_a_second_one_reads_it_back(tmp_path, monkeypatch):
-    tiny = replace(
-        SCALES["smoke"],
-        rows=("poly",),
-        samples=64,
-        networks=1,
-        width=14,
-        shuffles=3,
-    )
+def test_a_tiny_run_trains_measures_and_reports_and_what_it_did_is_read_back(tmp_path, monkeypatch):
+    tiny = replace(SCALES["smoke"], rows=("poly",), samples=64, networks=1, width=14, shuffles=3)
     record = run_experiment(EXPERIMENT, "smoke", out=tmp_path, config=tiny)
     assert (record.directory / "report.html").is_file()
     assert not [metric for metric in record.metrics if metric.value is None]
     import procscope.modularity.network_study as module
 
     monkeypatch.setattr(module, "train", lambda *_, **__: pytest.fail("trained again"))
-    again = run_experiment(EXPERIMENT, "smoke", out=tmp_path, config=tiny)
-    assert [metric.value for metric in again.metrics] == [metric.value for metric in record.metrics]
+    ledger = Ledger(record)
+    for result in study_conditions(conditions(tiny, 0), 1, 1, record):
+        kind = result.condition.where["regularisation"]
+        known = ledger.find("C3.poly/n_cut", regularisation=kind, pruned=True)
+        assert result.cuts("pruned", result.condition.measures[0]) == [known.value]
 
 
 @pytest.mark.slow

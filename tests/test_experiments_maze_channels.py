@@ -3,35 +3,21 @@
 from dataclasses import replace
 
 import pytest
-import torch
+from untrained_impala import saved_impala
 
-from procscope.agents.networks.impala import Impala
 from procscope.experiments.maze_channels import EXPERIMENT
 from procscope.experiments.maze_channels_setup import draw_mazes
-from procscope.workbench.checkpoints import CheckpointHeader, save_checkpoint
 from procscope.workbench.experiments import run_experiment
 from procscope.workbench.published import package_claims
 
 TINY = {"base_mazes": 3, "squares": 24, "decision_mazes": 24, "played_mazes": 3, "max_steps": 12}
 
 
-def untrained(path, seed: int, variant: tuple[str, ...]) -> str:
-    """A saved network that does something else on every frame, though nothing sensible."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        network = Impala(widths=(4, 4, 8), hidden=16)
-    with torch.no_grad():
-        network.policy_head.weight.mul_(200)
-    header = CheckpointHeader("impala", {"widths": [4, 4, 8], "hidden": 16}, variant=variant)
-    save_checkpoint(path, network, header)
-    return str(path)
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    one = untrained(folder / "one.safetensors", 0, ("cheese-top-right",))
-    return one, untrained(folder / "two.safetensors", 1, ("cheese-anywhere",))
+    one = saved_impala(folder / "one.safetensors", 0, ("cheese-top-right",))
+    return one, saved_impala(folder / "two.safetensors", 1, ("cheese-anywhere",))
 
 
 @pytest.fixture(scope="module")

@@ -6,20 +6,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from life_network import life_network
 
 from procscope.imagination.adversarial import AdversarialConfig, adversarial_decoder
-from procscope.imagination.evaluation import evaluate, evaluation_of, imagined_codes
+from procscope.imagination.evaluation import evaluate, evaluation_of, imagined_by, imagined_codes
 from procscope.imagination.floors import FLOORS, floors
 from procscope.imagination.learning_order import first_updates
 from procscope.imagination.life import Life
 from procscope.imagination.maze_flood import MazeFlood
 from procscope.imagination.network_study import StudyMember, study_network
+from procscope.imagination.study_film import study_film
 from procscope.imagination.trainer import Trainer, board_generator, losses
-from procscope.imagination.training import load_imaginer, trained_imaginer
+from procscope.imagination.training import TrainedImaginer, load_imaginer, trained_imaginer
 from procscope.imagination.training_config import ImaginerConfig
 
 TINY = ImaginerConfig(
-    Life(side=6), world_steps=2, steps=2, width=6, batch=8, max_updates=50, settle_updates=20, accuracy=0.5
+    Life(side=6),
+    world_steps=2,
+    steps=2,
+    width=6,
+    block_layers=2,
+    batch=8,
+    max_updates=50,
+    settle_updates=20,
+    accuracy=0.5,
 )
 
 
@@ -127,6 +137,19 @@ def test_the_adversarial_stage_changes_the_decoder_alone(trained) -> None:
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), decoder.parameters(), strict=True))
 
 
+def test_a_new_decoder_of_a_core_that_keeps_one_code_shows_the_states_between() -> None:
+    config = ImaginerConfig(Life(side=8), world_steps=3, steps=3, width=5, block_layers=2)
+    by_hand = TrainedImaginer(config, life_network(3), 1.0, 0, 0.0, 0.0, np.zeros((0, 5)), "")
+    stage = AdversarialConfig(updates=100, batch=8, learning_rate=0.05)
+    rollouts = config.world.rollouts(100, 3, board_generator(4, 0, 0))
+    codes = imagined_by(
+        by_hand.network, rollouts, 2, [by_hand.network.decoder, adversarial_decoder(by_hand, stage)]
+    )
+    assert evaluation_of(codes[0], rollouts).one_to_one == 1
+    assert evaluation_of(codes[1], rollouts).one_to_one > 0.9
+    assert np.array_equal(codes[0], imagined_codes(by_hand.network, rollouts, 2))
+
+
 def test_mazes_show_their_walls_to_the_discriminator(tmp_path: Path) -> None:
     config = ImaginerConfig(
         MazeFlood("best-move", mazes=16),
@@ -177,8 +200,13 @@ def test_a_network_that_misses_its_accuracy_is_not_measured(tmp_path: Path) -> N
     found = study_network(missed, tmp_path)
     assert not found["counts"]
     assert found["plain"] is None
-    reached = study_network(StudyMember(replace(TINY, accuracy=0.01, max_updates=1), stage, 20), tmp_path)
+    assert study_film([missed], [found], tmp_path, 2) is None
+    low = StudyMember(replace(TINY, accuracy=0.01, max_updates=1), stage, 20)
+    reached = study_network(low, tmp_path)
     assert reached["counts"]
+    film = study_film([missed, low], [found, reached], tmp_path, 2)
+    assert film is not None
+    assert film[:3] == b"GIF"
     assert set(reached["floors"]) == set(FLOORS)
     assert 0 <= reached["adversarial"]["one_to_one"] <= 1
 

@@ -15,6 +15,7 @@ from untrained_impala import noise_frames, untrained_impala
 from procscope.activations.capture import capture
 from procscope.activations.channel_statistics import channel_statistics
 from procscope.activations.hooks import HookedNetwork, HookPoint, hook_modules
+from procscope.agents.networks.impala import Impala
 from procscope.interventions.ablation import MeanAblation, ZeroAblation
 from procscope.interventions.apply import applied
 from procscope.interventions.intervention import Intervention

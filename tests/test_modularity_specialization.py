@@ -284,7 +284,7 @@ def test_a_group_that_wants_one_picture_scores_above_random_ones():
     assert left[:, :3].mean() > 0.9
     assert left[:, 3:].mean() < 0.1
     assert (found.score[0] > found.random_score[0]).all()
-    sent = network.hidden1(torch.from_numpy(found.pictures[0, 0]).reshape(1, 36))[0, :4]
+    sent = network.hidden1(torch.from_numpy(found.pictures[0, 0]).reshape(1, 36))[0, :4].detach()
     assert found.score[0] == pytest.approx(float(sent.abs().sum()), rel=1e-5)
     shown = network(torch.from_numpy(found.pictures[0, 1:])).softmax(dim=1).detach().numpy()
     np.testing.assert_allclose(found.random_entropy[0], scipy_entropy(shown, axis=1), rtol=1e-4)

@@ -131,7 +131,7 @@ def test_constant_and_double_channels():
     y = x[:, :1] * 2 + 1
     fit = fit_ridge(in_parts(x), y, np.arange(200) % 4, (0.0, 1.0))
     np.testing.assert_allclose(fit.coefficients(0, 0.0), [1, 0, 0, 0, 1, 0, 0], atol=1e-9)
-    assert fit.whole.rank == 4
+    assert len(fit.spreads) == 4
     theirs = LinearRegression().fit(x, y[:, 0])
     np.testing.assert_allclose(fit.coefficients(0, 0.0), theirs.coef_, atol=1e-9)
     assert fit.coefficients(0, 1.0)[5:].tolist() == [0, 0]
@@ -142,7 +142,7 @@ def test_fewer_frames_than_dimensions():
     x, y = rng.normal(size=(40, 60)), rng.normal(size=(40, 1))
     fold = np.arange(40) % 4
     with pytest.raises(
-        ValueError, match="more samples than dimensions for alpha 0.*30 at the least.*60 dimensions"
+        ValueError, match=r"more samples than dimensions for alpha 0.*30 at the least.*60 dimensions"
     ):
         fit_ridge(in_parts(x), y, fold, (0.0, 1.0))
     fit = fit_ridge(in_parts(x), y, fold, (1.0,), standardise=False)
@@ -176,7 +176,7 @@ def test_bad_input_is_refused(data):
         gather([], y, fold, 5)
     with pytest.raises(ValueError, match="12 features as before, given 3"):
         gather([Batch(slice(0, 5), x[:5]), Batch(slice(5, 9), x[5:9, :3])], y, fold, 5)
-    with pytest.raises(ValueError, match="at most .* dimensions for 10 folds.*have 16384"):
+    with pytest.raises(ValueError, match=r"at most .* dimensions for 10 folds.*have 16384"):
         require_memory(16384, 10)
     with pytest.raises(
         ValueError, match="at least 2 folds, and at least as many levels; given 50 folds of 40"
