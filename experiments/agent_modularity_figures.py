@@ -39,10 +39,14 @@ def plot_moves(clusters: PolicyLesions) -> Figure:
     figure, axis = subplots(width_inches=2.4 + 0.7 * len(clusters.moves), height_inches=1.2 + 0.36 * count)
     image = axis.imshow(excess, cmap=DIVERGING, vmin=-most, vmax=most, aspect="auto")
     for row, column in np.ndindex(*excess.shape):
-        axis.text(column, row, f"{100 * excess[row, column]:+.0f}", ha="center", va="center", fontsize=8)
-    axis.set_xticks(range(len(clusters.moves)), [move.name.lower() for move in clusters.moves])
+        value = float(excess[row, column])
+        colour = "white" if abs(value) > 0.6 * most else COLOURS["black"]
+        axis.text(column, row, f"{100 * value:+.0f}", ha="center", va="center", fontsize=8, color=colour)
+    frames = np.round(result.class_shares * clusters.n_frames).astype(int)
+    names = [f"{move.name.lower()} ({n})" for move, n in zip(clusters.moves, frames, strict=True)]
+    axis.set_xticks(range(len(names)), names)
     axis.set_yticks(range(count), [f"cluster {lesion[0].cluster}" for lesion in clusters.lesions])
-    axis.set_xlabel("best move of the frame")
+    axis.set_xlabel("best move (frames)")
     axis.grid(False)
     figure.colorbar(image, label="beyond random sets", format=lambda value, _: f"{value:.0%}")
     return figure

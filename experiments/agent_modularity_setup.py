@@ -40,10 +40,10 @@ class Config:
     """Clusters that are taken out, one at a time."""
     lesioned_by: Literal["weights", "activations"] = "activations"
     """The graph whose clusters are taken out. By weights, IMPALA's clusters are mostly whole layers."""
-    frames: int = 400
+    frames: int = 800
     """Frames from the network's own play, on training's distribution, that channels are correlated over."""
     lesion_frames: int = 120
-    """The first of them, on which groups and clusters are taken out; 0 to take out none."""
+    """Of them, as evenly over the best moves as can be, on which groups and clusters are taken out; 0 for none."""
     randoms: int = 19
     """Random sets for each group or cluster, on frames."""
     levels: int = 64
@@ -91,8 +91,17 @@ class PlayedFrames:
     frames: UInt8[np.ndarray, "frame 64 64 3"]
     best_moves: Int[np.ndarray, " frame"]
 
-    def first(self, count: int) -> "PlayedFrames":
-        return PlayedFrames(self.frames[:count], self.best_moves[:count])
+    def balanced(self, count: int) -> "PlayedFrames":
+        """At most so many, as evenly over the best moves as there are frames of each; STAY is left out."""
+        of_move = [np.flatnonzero(self.best_moves == move) for move in Move if move != Move.STAY]
+        waiting = sorted((places for places in of_move if len(places)), key=len)
+        chosen: list[np.ndarray] = []
+        left = count
+        for number, places in enumerate(waiting):  # the rarest first: what it lacks goes to the others
+            chosen.append(places[: left // (len(waiting) - number)])
+            left -= len(chosen[-1])
+        kept = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
+        return PlayedFrames(self.frames[kept], self.best_moves[kept])
 
 
 def is_policy(model: LoadedModel) -> bool:

@@ -80,7 +80,7 @@ class LesionedFrames:
     """Channels by layer, of each."""
     randoms: int
     seed: int
-    version: int = 1
+    version: int = 2
 
 
 class ClusterPlay(NamedTuple):
@@ -244,7 +244,7 @@ def _lesion(
     seed: int,
     kept: Members,
 ) -> PolicyLesions:
-    shown = played.first(config.lesion_frames)
+    shown = played.balanced(config.lesion_frames)
     member = LesionedFrames(
         model.weights_hash,
         hashlib.sha256(shown.frames.tobytes()).hexdigest(),
@@ -269,6 +269,7 @@ def _lesion(
             member,
             {
                 "moves": list(map(int, found.moves)),
+                "n_frames": found.n_frames,
                 "class_accuracies": result.class_accuracies.tolist(),
                 "class_shares": result.class_shares.tolist(),
                 "class_drops": every.tolist(),
@@ -283,7 +284,7 @@ def _lesion(
         drops[:, 0],
         drops[:, 1:],
     )
-    return PolicyLesions(tuple(lesions), tuple(map(Move, stored["moves"])), result)
+    return PolicyLesions(tuple(lesions), tuple(map(Move, stored["moves"])), result, stored["n_frames"])
 
 
 def _measured_untrained(member: UntrainedNetwork, config: Config, kept: Members) -> dict[str, Any]:

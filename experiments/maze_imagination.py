@@ -10,7 +10,12 @@ import functools
 
 from procscope.experiments.life_imagination import describe, trainings_of
 from procscope.experiments.maze_imagination_numbers import PlannerResults, PolicyResults, record_numbers
-from procscope.experiments.maze_imagination_policies import PolicyMember, study_policy
+from procscope.experiments.maze_imagination_policies import (
+    PathsMember,
+    PolicyMember,
+    study_paths,
+    study_policy,
+)
 from procscope.experiments.maze_imagination_report import write_report
 from procscope.experiments.maze_imagination_setup import SCALES, Config
 from procscope.imagination.network_study import study_network
@@ -32,6 +37,8 @@ def run(config: Config, record: RunRecord) -> None:
         kept.put(pending[index], result)
         record.log(describe(pending[index], result))
 
+    paths = PathsMember(config.frames, config.steps, record.seed)
+    knowing_next = kept.get_or_compute(paths, study_paths)["knowing_next"]
     policies = []
     for name in config.models:
         model = load_network(name)
@@ -42,7 +49,7 @@ def run(config: Config, record: RunRecord) -> None:
         )
         record.log(f"reading {name}")
         found = kept.get_or_compute(member, functools.partial(study_policy, model=model))
-        policies.append(PolicyResults(model.name, training, found))
+        policies.append(PolicyResults(model.name, training, found, knowing_next))
 
     results = [
         PlannerResults(target, each, [kept.get(member) for member in each])

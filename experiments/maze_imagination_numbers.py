@@ -46,6 +46,8 @@ class PolicyResults:
     name: str
     training: str
     found: dict[str, Any]
+    knowing_next: list[float]
+    """Share of right choices by one who knows the next cell alone, for 1, 2, ... steps ahead."""
 
     @property
     def layers(self) -> list[str]:
@@ -123,6 +125,12 @@ def _record_policy(ledger: Ledger, policy: PolicyResults) -> None:
         ledger.add(
             "S2.planning/chance",
             lambda steps=steps: policy.chance(steps),
+            where | {"steps": steps},
+            "share",
+        )
+        ledger.add(
+            "S2.planning/knowing_next",
+            lambda steps=steps: policy.knowing_next[steps - 1],
             where | {"steps": steps},
             "share",
         )

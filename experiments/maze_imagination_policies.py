@@ -16,7 +16,7 @@ from procscope.envs.actions import MOVE_STEPS, greedy_moves
 from procscope.envs.engine import TEST_SEEDS
 from procscope.imagination.adversarial import AdversarialConfig
 from procscope.imagination.path_frames import PathFrames, path_frames
-from procscope.imagination.path_probes import choose_cell, on_cells
+from procscope.imagination.path_probes import chance_knowing_next, choose_cell, on_cells
 from procscope.imagination.policy_decoder import decoded_cells, policy_decoder
 from procscope.imagination.score import matching, score
 from procscope.workbench import plugins
@@ -35,6 +35,16 @@ class PolicyMember:
     frames: int
     steps: int
     adversarial_updates: int
+    seed: int
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class PathsMember:
+    """What decides the mazes on which policies are read, and so all that can be said of those without a policy."""
+
+    frames: int
+    steps: int
     seed: int
     version: int = 1
 
@@ -69,10 +79,7 @@ def layers_of(network: torch.nn.Module) -> Layers:
 def study_policy(member: PolicyMember, model: LoadedModel) -> dict[str, Any]:
     """Probes of every layer, frame and untrained network for every step ahead, and what the decoder shows."""
     layers = layers_of(model.network)
-    half = member.frames // 2
-    paths = path_frames(
-        member.frames + half, member.steps, first_seed=TEST_SEEDS.start + 10_000_000 * (1 + member.seed)
-    )
+    paths = _paths(member)
     fitted, measured = paths.part(slice(0, member.frames)), paths.part(slice(member.frames, None))
     maps, logits = _read(model.network, paths, layers.probed)
     untrained, _ = _read(_untrained(model, member.seed), paths, layers.probed[-1:])
@@ -120,6 +127,17 @@ def study_policy(member: PolicyMember, model: LoadedModel) -> dict[str, Any]:
             for index in range(min(_SHOWN, len(states)))
         ],
     }
+
+
+def study_paths(member: PathsMember) -> dict[str, Any]:
+    """How well one would choose who knows the next cell alone, for every number of steps ahead."""
+    measured = _paths(member).part(slice(member.frames, None))
+    return {"knowing_next": [chance_knowing_next(measured, k) for k in range(1, member.steps + 1)]}
+
+
+def _paths(member: PolicyMember | PathsMember) -> PathFrames:
+    first = TEST_SEEDS.start + 10_000_000 * (1 + member.seed)
+    return path_frames(member.frames + member.frames // 2, member.steps, first_seed=first)
 
 
 def _read(

@@ -119,7 +119,8 @@ def _tell_policies(ledger: Ledger, policies: Sequence[PolicyResults]) -> None:
         lines = [
             f"- {steps} cells ahead: {choice(steps, policy.best_layer(steps))} at `{policy.best_layer(steps)}`, "
             f"{choice(steps, PIXELS)} from the frame's pixels, {choice(steps, UNTRAINED)} from an untrained network, "
-            f"{100 * policy.chance(steps):.1f}% by chance"
+            f"{100 * policy.chance(steps):.1f}% by chance, {100 * policy.knowing_next[steps - 1]:.1f}% by one who "
+            "knows the next cell and nothing more"
             for steps in policy.steps
         ]
         taught = policy.found["layers"]
@@ -149,7 +150,8 @@ def _tell_policies(ledger: Ledger, policies: Sequence[PolicyResults]) -> None:
             "choices",
             plot_choices(policies),
             "How often a linear probe of a layer chooses the right one of the cells that are so many steps away; the "
-            "shaded line is chance. One step ahead is the policy's own next move.",
+            "shaded area is chance, the thin line what knowing the next cell alone would give. One step ahead is the "
+            "policy's own next move.",
         )
         ledger.record.figure(
             "policies",
@@ -197,6 +199,9 @@ def plot_choices(policies: Sequence[PolicyResults]) -> Figure:
                 marker="o",
                 markersize=3.5,
             )
+        panel.plot(
+            steps, policy.knowing_next, color=COLOURS["black"], linewidth=1, label="knows the next cell"
+        )
         panel.fill_between(steps, 0, [policy.chance(k) for k in policy.steps], color="#E4E7EB", zorder=0)
         panel.set(title=policy.name, xlabel="steps ahead (cells)", xticks=steps, ylim=(0, 1.02))
         panel.legend(fontsize=7.5)

@@ -98,7 +98,7 @@ def removal_figure(studies: Sequence[SteeringStudy]) -> Figure:
 
     return plot_place_series(
         [[panel(study) for study in studies]],
-        xlabels=["divergence from the moves without cheese: share gone"],
+        xlabels=["divergence gone (share)"],
     )
 
 

@@ -67,7 +67,7 @@ class Stepper:
             # its neighbours need.
             like.new_zeros(2, rows, columns, groups),
             like.new_zeros(2, rows + 2, columns, groups),
-            like.new_empty(3, rows, columns, groups),
+            like.new_empty(2, rows, columns, groups),
         )
         arrays: list[Any] = [part.numpy() if self._on_cpu else part for part in memory]
         self._pairs, self._around, self._scratch = arrays
@@ -86,7 +86,8 @@ class Stepper:
     def _step(self, ops: Any, words: Any, after: Any) -> None:
         """Names: of a sum in binary, `ones` and `twos` are its two lowest digits."""
         xor, both, either = ops.bitwise_xor, ops.bitwise_and, ops.bitwise_or
-        around, (pair_ones, pair_twos), (ones, carry, other) = self._around, self._pairs, self._scratch
+        around, (pair_ones, pair_twos), (ones, carry) = self._around, self._pairs, self._scratch
+        other = after  # less memory, of which all must lie in the processor's cache
         # All rows as one, which is four times as fast as row by row; its ends are not neighbours, and made good next.
         flat, groups = words.reshape(-1), words.shape[2]
         xor(flat[: -2 * groups], flat[2 * groups :], out=pair_ones.reshape(-1)[groups:-groups])
@@ -99,8 +100,8 @@ class Stepper:
             else:
                 pair_ones[:, column], pair_twos[:, column] = inner, 0
         xor(pair_ones, words, out=around[0, 1:-1])
-        both(pair_ones, words, out=other)
-        either(pair_twos, other, out=around[1, 1:-1])
+        both(pair_ones, words, out=around[1, 1:-1])
+        either(pair_twos, around[1, 1:-1], out=around[1, 1:-1])
         if self._border == "torus":
             around[:, 0], around[:, -1] = around[:, -2], around[:, 1]
         (above_ones, above_twos), (below_ones, below_twos) = around[:, :-2], around[:, 2:]

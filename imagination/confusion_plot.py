@@ -45,7 +45,11 @@ def plot_confusions(
     rows = -(-len(panels) // columns)
     columns = min(columns, len(panels))
     figure, axes = subplots(
-        rows, columns, width_inches=3.1 * columns + 0.4, height_inches=2.5 * rows + 0.5, squeeze=False
+        rows,
+        columns,
+        width_inches=max(3.1 * columns + 0.4, 5.0),
+        height_inches=2.5 * rows + 0.5,
+        squeeze=False,
     )
     for place, panel in enumerate(axes.flat):
         if place >= len(panels):

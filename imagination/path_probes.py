@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from procscope.envs.paths import distance_maps
 from procscope.imagination.path_frames import PathFrames
 from procscope.imagination.state_probes import fit_probe
 
@@ -64,6 +65,19 @@ def choose_cell(
     hits = rights[order][first]
     counts = np.bincount(frames)
     return Choices(hits, float((1 / counts[counts > 0]).mean()))
+
+
+def chance_knowing_next(paths: PathFrames, steps: int) -> float:
+    """Of a choice by one who knows the cell that comes next and nothing more: one over the candidates beyond it.
+
+    A layer that holds the policy's next move alone does no better, so that this, and not `Choices.chance`, is what a
+    plan must be above. On the frames that have a choice; all arguments as above.
+    """
+    mouse, following = paths.states[:, 0] == 1, paths.states[:, 1]
+    _, rows, columns = np.nonzero(following)
+    beyond = distance_maps(paths.free & ~mouse, np.stack([columns, rows], 1)) == steps - 1
+    choosing = (paths.steps_away == steps).sum(axis=(1, 2)) > 1
+    return float((1 / beyond[choosing].sum(axis=(1, 2))).mean())
 
 
 def candidates(

@@ -220,6 +220,8 @@ def training_config(training: NetworkTraining) -> TrainingConfig:
         l1=strength if "l1" in training.regularisation else 0.0,
         l2=strength if "l2" in training.regularisation else 0.0,
         clusterability=training.clusterability,
+        # As published: VGG alone, and only on photographs, since letters may not be mirrored.
+        augment="vgg" in training.network and training.data.startswith("cifar10:"),
         reshuffle=training.reshuffle,
     )
 

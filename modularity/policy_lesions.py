@@ -48,6 +48,8 @@ class PolicyLesions(NamedTuple):
     moves: tuple[Move, ...]
     """The best moves that occur, in the order of the result's classes."""
     result: LesionResult
+    n_frames: int
+    """That had a way to go."""
 
 
 def cluster_lesion(clustering: Clustering, cluster: int) -> Lesion:
@@ -137,4 +139,4 @@ def lesion_policy(
     result = lesion_result(
         [lesion[0] for lesion in lesions], labels.astype(np.int64), number[untouched], number[said]
     )
-    return PolicyLesions(tuple(lesions), tuple(Move(int(move)) for move in moves), result)
+    return PolicyLesions(tuple(lesions), tuple(Move(int(move)) for move in moves), result, len(frames))

@@ -153,7 +153,7 @@ class EigenvaluePenalty:
             else weight
             for weight, block in zip(weights, self._blocks, strict=True)
         ]
-        torch._foreach_copy_(places, as_edges)
+        torch._foreach_copy_(places, as_edges)  # pyright: ignore[reportPrivateImportUsage]
         signs = across.sign()
         across.abs_()
         degrees = across.sum(dim=0)

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from torch.nn.modules.conv import _ConvNd
 from tqdm import tqdm
 
+from procscope.modularity.augmentation import augmented
 from procscope.modularity.data_sets import DataSplit, Samples, as_floats
 from procscope.modularity.neuron_norms import normalise_neurons
 from procscope.modularity.pruning import MagnitudePruning
@@ -47,6 +48,8 @@ class TrainingConfig:
     """Weight of the sum of squared weights; 5e-5 in S0 where used."""
     clusterability: float = 0.0
     """Weight of the mean of eigenvalues 2 to 4 (`EigenvaluePenalty`); 0.1 in S0 where used."""
+    augment: bool = False
+    """Turn, shift and mirror each training picture by chance (`augmentation`)."""
     reshuffle: bool = True
     """Another order of samples in each epoch; off where S0 has a network learn noise by heart."""
     initial_sparsity: float = 0.5
@@ -90,6 +93,7 @@ def train(
     # One pass over each weight in place of a dozen: a third of a step's time for a small network.
     optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
     generator = torch.Generator().manual_seed(seed)
+    changes = torch.Generator().manual_seed(seed + 1)
     steps = -(-len(data.train) // config.batch_size)
     pruning = MagnitudePruning(
         layers,
@@ -103,6 +107,7 @@ def train(
         network.train()
         for inputs, labels in data.train.batches(config.batch_size, generator if config.reshuffle else None):
             optimiser.zero_grad()
+            inputs = augmented(inputs, changes) if config.augment else inputs
             loss = _loss(network(inputs.to(device)), labels.to(device))
             loss.backward()
             if penalty is not None:

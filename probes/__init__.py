@@ -2,12 +2,14 @@
 
 What is asked of the cache:
 
-``expressions``    the small language of targets: `min(1 / distance_to_goal_cells, 5)`
+``expressions`` ``expression_values``   the small language of targets: `min(1 / distance_to_goal_cells, 5)`
 ``future``         what lies ahead of a frame, and the check that no target is from there unasked
 ``targets``        the values of targets in a cache, checked
 ``levels``         levels, folds of whole levels
-``features``       which numbers of a frame a probe reads: a layer, pooled or at a position, an encoder's latents,
-pixels ``untrained``      the same network before anything was learned
+``features``       which numbers of a frame are read: a layer, pooled or at a position, pixels
+``encoding``       an encoder's latents in place of channels
+``run_features``   the same of a network that is run on the cache's frames
+``untrained``      the same network before anything was learned
 
 Probes in closed form, from one pass over any number of frames:
 
@@ -21,7 +23,7 @@ Probes in closed form, from one pass over any number of frames:
 
 Probes that are fitted by steps, in memory:
 
-``rows``           a sample of whole levels in memory
+``whitening``      features made ready for them
 ``logistic`` ``quantile`` ``isotonic`` ``mlp``   classes, quantiles, a monotone curve of one score, the non-linear bound
 
 What makes a number of it:
@@ -30,6 +32,6 @@ What makes a number of it:
 ``level_intervals``  bootstrap over levels of ratios of such sums
 ``control``        control tasks and selectivity
 
-``study``          all of that for one reading of a network
-``analysis``       the analysis `probe`, with ``report`` and ``figures``
+``study``          all of that for one reading of a network, by the options of ``settings``
+``analysis``       the analysis `probe`, with ``result``, ``report`` and ``figures``
 """

@@ -21,8 +21,6 @@ untrained network's forward passes and the eigenvectors of `conv_out`.
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +31,7 @@ from procscope.probes.direction import LinearProbe, linear_probe
 from procscope.probes.features import CachedFeatures, Features, PixelFeatures, Reading
 from procscope.probes.moments import require_memory
 from procscope.probes.report import report_probes
+from procscope.probes.result import PIXELS, TRAINED, Place, ProbeResult
 from procscope.probes.run_features import run_features
 from procscope.probes.settings import ProbeSettings
 from procscope.probes.study import Studied, study
@@ -41,30 +40,6 @@ from procscope.probes.untrained import untrained_like
 from procscope.workbench.analyses import Analysis
 from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.runs import RunRecord
-
-TRAINED, PIXELS = "trained", "pixels"
-
-
-class Place(NamedTuple):
-    """What was read: of which network, where, how."""
-
-    source: str
-    """`trained`, `untrained 0`, `untrained 1`, …, `pixels`."""
-    hook_point: str
-    read: str
-
-
-@dataclass(frozen=True, eq=False)
-class ProbeResult:
-    """What was found, and on what."""
-
-    studied: dict[Place, Studied]
-    data: dict[tuple[int, ...], TargetData]
-    """Targets by the map whose positions are samples; () where frames are."""
-    probes: tuple[LinearProbe, ...]
-    """Of the trained network, fitted to all frames."""
-    missing: dict[str, str]
-    """Baselines that could not be had, with the reason."""
 
 
 def run(cache: ActivationCache, config: ProbeSettings, record: RunRecord) -> ProbeResult:

@@ -102,7 +102,7 @@ def plot_thresholds(target: str, curves: Sequence[Curve]) -> Figure:
 
 @styled()
 def plot_strengths(target: str, curves: Sequence[Curve]) -> Figure:
-    """R² on held-out levels by ridge strength; a strength of 0 stands at the left end."""
+    """R² on held-out levels by ridge strength; 0 stands at the left end, off the scale."""
     figure, axes = subplots(width_inches=5.6)
     for curve, colour in zip(curves, ORDER, strict=False):
         least = curve.x[curve.x > 0].min(initial=1.0)
@@ -111,8 +111,12 @@ def plot_strengths(target: str, curves: Sequence[Curve]) -> Figure:
             label=curve.name,
         )  # fmt: skip
     axes.set_xscale("log")
+    positive = sorted({float(x) for curve in curves for x in curve.x if x > 0})
+    ends = [positive[0] / 10] if positive and any((curve.x == 0).any() for curve in curves) else []
+    axes.set_xticks([*ends, *positive], ["0"] * len(ends) + [f"{x:g}" for x in positive], minor=False)
+    axes.minorticks_off()
     low = min(float(curve.y.max()) for curve in curves)
-    axes.set(xlabel="ridge strength alpha (left end: 0)", ylabel="R² on held-out levels", title=target)
+    axes.set(xlabel="ridge strength alpha", ylabel="R² on held-out levels", title=target)
     axes.set_ylim(bottom=max(-0.3, min(low - 0.5, -0.05)), top=1.0)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

@@ -15,7 +15,7 @@ bytes, whatever the number of frames. `LARGEST_BYTES` refuses more than fits bes
 Axes: `sample` frames (or their positions), `dimension` of the features, `column` of the targets, `part` folds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -25,6 +25,8 @@ import torch
 from jaxtyping import Float64, Int, Shaped
 
 LARGEST_BYTES = 700 * 2**20
+_AT_WORK = 8
+"""Matrices of the dimensions that are held beside the sums while probes are solved for."""
 
 
 class Batch(NamedTuple):
@@ -33,6 +35,31 @@ class Batch(NamedTuple):
     samples: Int[np.ndarray, " sample"] | slice
     """Their places among all samples."""
     features: Shaped[np.ndarray, "sample dimension"]
+
+
+class Columns:
+    """Columns of targets that are made some samples at a time, so that one-hot columns are never held for all.
+
+    Args:
+        parts: numbers [sample], or (codes [sample], how many) for as many columns of 0 and 1.
+    """
+
+    def __init__(self, parts: Sequence[np.ndarray | tuple[np.ndarray, int]]) -> None:
+        self._parts = list(parts)
+        widths = [part[1] if isinstance(part, tuple) else 1 for part in self._parts]
+        self.starts: list[int] = np.cumsum([0, *widths]).tolist()
+        """First column of each part; at the end, their number."""
+
+    def __getitem__(
+        self, samples: Int[np.ndarray, " sample"] | slice
+    ) -> Float64[np.ndarray, "sample column"]:
+        made = [
+            (part[0][samples][:, None] == np.arange(part[1])).astype(np.float64)
+            if isinstance(part, tuple)
+            else part[samples][:, None].astype(np.float64)
+            for part in self._parts
+        ]
+        return np.concatenate(made, axis=1)
 
 
 class Centred(NamedTuple):
@@ -130,7 +157,7 @@ class Moments:
 
 def gather(
     batches: Iterable[Batch],
-    targets: Float64[np.ndarray, "sample column"],
+    targets: Float64[np.ndarray, "sample column"] | Columns,
     part: Int[np.ndarray, " sample"],
     n_parts: int,
 ) -> Moments:
@@ -170,9 +197,9 @@ def as_float64(features: Shaped[np.ndarray, "sample dimension"]) -> Float64[np.n
 
 def require_memory(dimensions: int, n_parts: int, what: str = "these features") -> None:
     """Raises ValueError: the sums of so many dimensions and parts would take more than `LARGEST_BYTES`."""
-    needed = 8 * dimensions**2 * (n_parts + 3)
+    needed = 8 * dimensions**2 * (n_parts + _AT_WORK)
     if needed > LARGEST_BYTES:
-        most = int((LARGEST_BYTES / 8 / (n_parts + 3)) ** 0.5)
+        most = int((LARGEST_BYTES / 8 / (n_parts + _AT_WORK)) ** 0.5)
         raise ValueError(
             f"expected at most {most} dimensions for {n_parts} folds, whose sums fit into {LARGEST_BYTES / 1e9:.2f} "
             "GB; "

@@ -64,6 +64,11 @@ class Bins:
         return len(self.middles)
 
     @property
+    def codes(self) -> tuple[Int[np.ndarray, " sample"], int]:
+        """Bin of each sample and their number, for `moments.Columns`."""
+        return self.of_sample, self.n
+
+    @property
     def columns(self) -> Float64[np.ndarray, "sample bin"]:
         """1 in the column of a sample's bin, 0 elsewhere."""
         return (self.of_sample[:, None] == np.arange(self.n)).astype(np.float64)

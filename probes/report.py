@@ -5,7 +5,7 @@ When to use: `analysis.py` does. Metrics have the ids `probe/<quantity>` and are
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from procscope.probes.figures import (
     plot_strengths,
     plot_thresholds,
 )
+from procscope.probes.result import Place, ProbeResult
 from procscope.probes.scores import Score
 from procscope.probes.settings import ProbeSettings
 from procscope.probes.study import Finding, Studied
@@ -29,9 +30,6 @@ from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval
 
-if TYPE_CHECKING:
-    from procscope.probes.analysis import Place, ProbeResult
-
 _SHOWN_FRAMES = 8
 
 
@@ -39,7 +37,7 @@ def report_probes(
     record: RunRecord,
     cache: ActivationCache,
     config: ProbeSettings,
-    result: "ProbeResult",
+    result: ProbeResult,
     model: LoadedModel | None,
 ) -> None:
     """Put everything about a study into the record, and the probes beside it."""
@@ -74,7 +72,7 @@ class _Writer:
     """Numbers and figures of one study."""
 
     def __init__(
-        self, record: RunRecord, config: ProbeSettings, result: "ProbeResult", base: dict[str, str]
+        self, record: RunRecord, config: ProbeSettings, result: ProbeResult, base: dict[str, str]
     ) -> None:
         self.record, self.config, self.result, self.base = record, config, result, base
         self.points: dict[tuple[str, str], list[ScorePoint]] = {}
@@ -91,7 +89,7 @@ class _Writer:
             self.record.undefined_metric(f"probe/{name}", self.base, reason)
         return rows
 
-    def _where(self, place: "Place", target: str, probe: str) -> dict[str, str]:
+    def _where(self, place: Place, target: str, probe: str) -> dict[str, str]:
         return {
             **self.base,
             "source": place.source,
@@ -101,7 +99,7 @@ class _Writer:
             "probe": probe,
         }
 
-    def _finding(self, place: "Place", finding: Finding) -> dict[str, Any]:
+    def _finding(self, place: Place, finding: Finding) -> dict[str, Any]:
         where, score, main = (
             self._where(place, finding.target, finding.probe),
             finding.score,
@@ -134,7 +132,7 @@ class _Writer:
             row["alpha"] = finding.alpha
         return row
 
-    def _rivals(self, place: "Place", finding: Finding) -> Iterator[tuple[Score, str]]:
+    def _rivals(self, place: Place, finding: Finding) -> Iterator[tuple[Score, str]]:
         """The same probe on the untrained network (the best of several), and on pixels."""
         for name in ("untrained", "pixels"):
             scores = [
@@ -149,7 +147,7 @@ class _Writer:
             if scores:
                 yield max(scores, key=lambda score: score.value(score.main)), name
 
-    def _others(self, place: "Place", studied: Studied) -> None:
+    def _others(self, place: Place, studied: Studied) -> None:
         for target, recoding in studied.recodings.items():
             where = self._where(place, target, "monotone")
             self.record.metric("probe/monotone_r2", recoding.r2, where, unit="share")
@@ -195,11 +193,11 @@ class _Writer:
         self.record.metric(id, found, where, unit="share")
         return found
 
-    def _point(self, finding: Finding, place: "Place", source: str, score: Interval) -> None:
+    def _point(self, finding: Finding, place: Place, source: str, score: Interval) -> None:
         layer = place.hook_point if self._has_one_reading(place) else f"{place.hook_point}\n{place.read}"
         self.points.setdefault((finding.target, finding.probe), []).append(ScorePoint(layer, source, score))
 
-    def _has_one_reading(self, place: "Place") -> bool:
+    def _has_one_reading(self, place: Place) -> bool:
         reads = {one.read for one in self.result.studied if one.hook_point == place.hook_point}
         return len(reads) == 1
 
@@ -272,7 +270,7 @@ def _columns(name: str, found: Interval | None) -> dict[str, Any]:
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _asked(config: ProbeSettings, result: "ProbeResult", file: str) -> str:
+def _asked(config: ProbeSettings, result: ProbeResult, file: str) -> str:
     data = next(iter(result.data.values()))
     lines = [
         f"Probes of {', '.join(f'`{one.name}`' for one in data.targets)}, fitted on some levels and judged on others: "
@@ -292,7 +290,7 @@ def _asked(config: ProbeSettings, result: "ProbeResult", file: str) -> str:
     return "\n".join(lines)
 
 
-def _found(target: Target, rows: list[dict[str, Any]], result: "ProbeResult") -> str:
+def _found(target: Target, rows: list[dict[str, Any]], result: ProbeResult) -> str:
     main = "accuracy" if target.is_class else "r2"
     mine = [
         row for row in rows if (row["target"], row["source"]) == (target.name, "trained") and row.get(main)
@@ -321,7 +319,7 @@ def _found(target: Target, rows: list[dict[str, Any]], result: "ProbeResult") ->
     return text + "."
 
 
-def _maps(record: RunRecord, cache: ActivationCache, result: "ProbeResult") -> None:
+def _maps(record: RunRecord, cache: ActivationCache, result: ProbeResult) -> None:
     """Where in some frames the reading of the best spatial probe of the first target comes from."""
     shown = _probe_to_show(result)
     if shown is None:
@@ -349,7 +347,7 @@ def _maps(record: RunRecord, cache: ActivationCache, result: "ProbeResult") -> N
     )
 
 
-def _probe_to_show(result: "ProbeResult") -> tuple[LinearProbe, Any] | None:
+def _probe_to_show(result: ProbeResult) -> tuple[LinearProbe, Any] | None:
     data = result.data.get(())
     if data is None or data.targets[0].is_class:
         return None
@@ -372,5 +370,5 @@ def _probe_to_show(result: "ProbeResult") -> tuple[LinearProbe, Any] | None:
     return None if best is None else (best[1], data)
 
 
-def _is_map(probe: LinearProbe, result: "ProbeResult", place: "Place") -> bool:
+def _is_map(probe: LinearProbe, result: ProbeResult, place: Place) -> bool:
     return len(probe.shape) == 3 or place.read == "pooled"

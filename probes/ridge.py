@@ -31,10 +31,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int
-from scipy.linalg import eigh, eigvalsh
-from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
+from scipy.linalg import eigh, eigvalsh, get_lapack_funcs
 
-from procscope.probes.moments import Batch, Centred, Moments, gather
+from procscope.probes.moments import Batch, Centred, Columns, Moments, gather
 
 ALPHAS = (0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 """By default. For standardised features of n samples, alpha = n shrinks a feature of its own by half."""
@@ -126,7 +125,7 @@ class RidgeFit:
 
 def fit_ridge(
     batches: Iterable[Batch],
-    targets: Float64[np.ndarray, "sample column"],
+    targets: Float64[np.ndarray, "sample column"] | Columns,
     fold: Int[np.ndarray, " sample"],
     alphas: Sequence[float] = ALPHAS,
     *,
@@ -136,7 +135,7 @@ def fit_ridge(
 
     Args:
         batches: the features, each sample once.
-        targets: numbers; for classes a column of 0 and 1 each.
+        targets: numbers; for classes a column of 0 and 1 each (`Columns` makes these batch by batch).
         fold: of each sample, numbered from 0: whole levels (`levels.folds`).
         alphas: strengths, 0 or more.
 
@@ -196,25 +195,26 @@ def solve(sums: Centred, alphas: Sequence[float], standardise: bool = True) -> S
     read = sums.xy[used] / scale[used, None]
     size = float(np.abs(products).sum(axis=0).max(initial=0.0))
     found = np.zeros((len(alphas), *sums.xy.shape))
-    axes: tuple[np.ndarray, np.ndarray] | None = None
+    by_axes: tuple[np.ndarray, np.ndarray] | None = None
     for i, alpha in enumerate(alphas if len(used) else ()):
         slopes = _by_cholesky(products, size, read, alpha)
         if slopes is None:
-            axes = eigh(products, check_finite=False) if axes is None else axes
-            slopes = _by_eigenvectors(*axes, read, alpha)
+            by_axes = eigh(products, check_finite=False) if by_axes is None else by_axes
+            slopes = _by_eigenvectors(by_axes[0], by_axes[1], read, alpha)
         found[i, used] = slopes / scale[used, None]
     return Solution(found, sums.y - np.einsum("d,adc->ac", sums.x, found))
 
 
 def _by_cholesky(products: np.ndarray, size: float, read: np.ndarray, alpha: float) -> np.ndarray | None:
     """The solution, or None where the matrix is too near to one of lower rank."""
+    potrf, pocon, potrs = get_lapack_funcs(("potrf", "pocon", "potrs"), (products,))
     # In Fortran's order, so that LAPACK works in place; the matrix is symmetric.
     matrix = products.T.copy(order="F")
     matrix[np.diag_indices_from(matrix)] += alpha
-    factor, failed = dpotrf(matrix, lower=False, overwrite_a=True, clean=False)
-    if failed or dpocon(factor, size + alpha)[0] < _NOTHING:
+    factor, failed = potrf(matrix, lower=False, overwrite_a=True, clean=False)
+    if failed or pocon(factor, size + alpha)[0] < _NOTHING:
         return None
-    return dpotrs(factor, read)[0]
+    return potrs(factor, read)[0]
 
 
 def _by_eigenvectors(variances: np.ndarray, axes: np.ndarray, read: np.ndarray, alpha: float) -> np.ndarray:

@@ -27,7 +27,7 @@ from procscope.probes.isotonic import fit_isotonic
 from procscope.probes.levels import Levels, folds
 from procscope.probes.logistic import fit_logistic_best
 from procscope.probes.mlp import fit_mlp
-from procscope.probes.moments import as_float64, gather
+from procscope.probes.moments import Columns, as_float64, gather
 from procscope.probes.monotone import Bins, Recoding, best_recoding
 from procscope.probes.quantile import fit_quantile, pinball
 from procscope.probes.ridge import RidgeFit, fit_ridge
@@ -38,6 +38,8 @@ from procscope.probes.thresholds import ThresholdProbes, level_auroc, threshold_
 from procscope.probes.whitening import Whitening
 from procscope.workbench.statistics import Interval
 
+MEMORY_BYTES = 128 * 2**20
+"""Of the features of probes that are fitted by steps, as float64; some copies are made."""
 MEMORY_FOLDS = 5
 """Folds of probes that are fitted by steps."""
 
@@ -131,20 +133,21 @@ def _linear(
     control_numbers = [controls[one.name] for one in numbers if one.name in controls]
     wants_bins = {"monotone", "thresholds"} & set(settings.also)
     bins = {one.name: Bins.of(one.values) for one in numbers if wants_bins}
-    blocks = [one.columns for one in [*targets, *control_numbers]] + [one.columns for one in bins.values()]
-    names = [one.name for one in [*targets, *control_numbers]] + [f"bins of {name}" for name in bins]
-    starts = np.cumsum([0, *(block.shape[1] for block in blocks)]).tolist()
-    found.columns = {name: slice(a, b) for name, a, b in zip(names, starts, starts[1:], strict=False)}
-    matrix = np.concatenate(blocks, axis=1)
+    regressed = [*targets, *control_numbers]
+    matrix = Columns([one.codes for one in regressed] + [one.codes for one in bins.values()])
+    names = [one.name for one in regressed] + [f"bins of {name}" for name in bins]
+    found.columns = {
+        name: slice(a, b) for name, a, b in zip(names, matrix.starts, matrix.starts[1:], strict=False)
+    }
     alphas = _alphas(features, fold, settings, found)
     fit = found.fit = fit_ridge(features.batches(), matrix, fold, alphas, standardise=settings.standardise)
     predicted = [*numbers, *control_numbers]
     columns = np.array([found.columns[one.name].start for one in predicted], np.int64)
     if len(columns):
         values = _held_out(features, fit, columns, fold)
-        guess = np.stack([fit.moments.mean_y(part)[columns] for part in range(fit.moments.n_parts)])[fold]
+        means = np.stack([fit.moments.mean_y(part)[columns] for part in range(fit.moments.n_parts)])
         scores = {
-            one.name: number_score(one.values, values[:, i], guess[:, i], levels)
+            one.name: number_score(one.values, values[:, i], means[:, i][fold], levels)
             for i, one in enumerate(predicted)
         }
         for one in numbers:
@@ -165,11 +168,12 @@ def _linear(
         if "thresholds" in settings.also:
             found.thresholds[name] = _threshold_curve(features, fit, cut, first, fold, levels, seed)
     if settings.leave_one_level_out and numbers:
-        firsts = [found.columns[one.name].start for one in numbers]
-        out = leave_one_group_out(
-            features.batches, matrix[:, firsts], levels, alphas, standardise=settings.standardise
-        )
-        found.left_out_r2 = {one.name: float(out.r2[:, i].max()) for i, one in enumerate(numbers)}
+        values = np.stack([one.values for one in numbers], axis=1)
+        out = leave_one_group_out(features.batches, values, levels, alphas, standardise=settings.standardise)
+        best = fit.errors.sum(axis=0).argmin(axis=0)
+        found.left_out_r2 = {
+            one.name: float(out.r2[best[found.columns[one.name].start], i]) for i, one in enumerate(numbers)
+        }
     if "description" in settings.also and numbers:
         block = blocks_of(levels, np.random.default_rng((seed, 3)))
         moments = gather(
@@ -241,7 +245,12 @@ def _in_memory(
     found: Studied,
 ) -> None:
     rng = np.random.default_rng((seed, 5))
-    chosen = _drawn(levels, settings.memory_frames * each, rng)
+    most = max(2000, MEMORY_BYTES // (8 * int(np.prod(features.shape))))
+    chosen = _drawn(levels, min(settings.memory_frames * each, most), rng)
+    if not chosen.all():
+        found.notes.append(
+            f"{features.name}: probes that are fitted by steps read {int(chosen.sum()):,} of {len(chosen):,} samples."
+        )
     x = collected(features, chosen)
     few = levels.where(chosen)
     fold = folds(few, min(MEMORY_FOLDS, few.n), rng)

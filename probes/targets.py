@@ -64,6 +64,11 @@ class Target:
         return bool(self.classes)
 
     @property
+    def codes(self) -> Float64[np.ndarray, " frame"] | tuple[Int[np.ndarray, " frame"], int]:
+        """The same for `moments.Columns`, which makes the columns batch by batch."""
+        return (self.values, len(self.classes)) if self.is_class else self.values
+
+    @property
     def columns(self) -> Float64[np.ndarray, "frame column"]:
         """What a linear probe regresses on: the numbers, or a column of 0 and 1 for each class."""
         if not self.is_class:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from procscope.envs.actions import Move
 from procscope.experiments.agent_modularity import EXPERIMENT
 from procscope.experiments.agent_modularity_numbers import (
     NetworkNumbers,
@@ -16,7 +17,13 @@ from procscope.experiments.agent_modularity_numbers import (
     record_methods,
     record_play,
 )
-from procscope.experiments.agent_modularity_setup import Config, is_policy, played_frames, training_method
+from procscope.experiments.agent_modularity_setup import (
+    Config,
+    PlayedFrames,
+    is_policy,
+    played_frames,
+    training_method,
+)
 from procscope.experiments.agent_modularity_studies import (
     Clusterability,
     ClusterPlay,
@@ -132,11 +139,24 @@ def test_frames_are_the_policys_own_and_the_same_at_every_call():
     played, again = (played_frames(model, 4, seed=0) for _ in range(2))
     assert played.frames.shape == (4, 64, 64, 3)
     np.testing.assert_array_equal(played.frames, again.frames)
-    assert len(played.first(3).best_moves) == 3
     graph = correlation_graph(model, Config(), played)
     assert [layer.name for layer in graph.layers][:2] == ["block1.weights", "block1.unit1.weights1"]
     with pytest.raises(ValueError, match="or a cache; it is no policy"):
         correlation_graph(model, Config(), None)
+
+
+def test_frames_are_balanced_over_moves_as_far_as_there_are_any():
+    moves = np.array([Move.UP] * 10 + [Move.LEFT] + [Move.RIGHT] * 6 + [Move.STAY] * 5)
+    played = PlayedFrames(np.arange(22).repeat(64 * 64 * 3).reshape(22, 64, 64, 3).astype(np.uint8), moves)
+    chosen = played.balanced(9)
+    names, counts = np.unique(chosen.best_moves, return_counts=True)
+    assert dict(zip(names.tolist(), counts.tolist(), strict=True)) == {
+        Move.LEFT: 1,
+        Move.UP: 4,
+        Move.RIGHT: 4,
+    }
+    assert (moves[chosen.frames[:, 0, 0, 0]] == chosen.best_moves).all()
+    assert len(played.balanced(100).best_moves) == 17
 
 
 def test_untrained_networks_come_from_their_seed():

@@ -9,7 +9,7 @@ from procscope.envs.maze import MazeLevel
 from procscope.envs.starting_states import starting_states
 from procscope.imagination.adversarial import AdversarialConfig
 from procscope.imagination.path_frames import path_frames
-from procscope.imagination.path_probes import candidates, choose_cell, on_cells
+from procscope.imagination.path_probes import candidates, chance_knowing_next, choose_cell, on_cells
 from procscope.imagination.policy_decoder import decoded_cells, policy_decoder
 
 STEPS = 3
@@ -63,6 +63,18 @@ def test_candidates_are_all_cells_so_many_steps_away(paths) -> None:
     nowhere = paths._replace(steps_away=np.zeros_like(paths.steps_away))
     with pytest.raises(ValueError, match="no frame has two cells 2 steps away"):
         candidates(torch.zeros(60, 1, 15, 15), nowhere, 2)
+
+
+def test_who_knows_the_next_cell_chooses_among_those_beyond_it(paths) -> None:
+    assert chance_knowing_next(paths, 1) == 1
+    expected = []
+    for states, away, free in zip(paths.states, paths.steps_away, paths.free, strict=True):
+        if (away == 2).sum() > 1:
+            wide = np.pad(free & (states[0] == 0), 1)
+            row, column = np.argwhere(states[1])[0] + 1
+            beside = ((row, column + 1), (row + 1, column), (row, column - 1), (row - 1, column))
+            expected.append(1 / sum(wide[cell] for cell in beside))
+    assert chance_knowing_next(paths, 2) == pytest.approx(np.mean(expected))
 
 
 def test_maps_and_frames_lie_on_the_cells_that_they_show() -> None:

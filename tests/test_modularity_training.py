@@ -1,15 +1,18 @@
 """Pruning schedule, training phases, clusterable initialisation, and the data sets."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from procscope.modularity.augmentation import augmented
 from procscope.modularity.clusterable_init import make_clusterable
 from procscope.modularity.composite_pictures import halves, mixture, stack
 from procscope.modularity.data_sets import DataSplit, Samples
+from procscope.modularity.network_study import NetworkTraining, training_config
 from procscope.modularity.networks import mlp, small_cnn, vgg16
 from procscope.modularity.picture_sources import cifar10_files, digits, idx_files, letters
 from procscope.modularity.pruning import MagnitudePruning
@@ -111,6 +114,27 @@ def test_training_with_the_eigenvalue_penalty_lowers_eigenvalues():
             [network.hidden1, network.hidden2, network.logits], (2,), "exact"
         )().item()
     assert found[1.0] < 0.8 * found[0.0]
+
+
+def test_pictures_are_turned_shifted_and_mirrored():
+    """A bright column left of the middle: its mean place tells shift and mirror, its lean the turn."""
+    pictures = torch.zeros(200, 1, 41, 41)
+    pictures[:, :, :, 16] = 1
+    changed = augmented(pictures, torch.Generator().manual_seed(0))
+    assert torch.equal(changed, augmented(pictures, torch.Generator().manual_seed(0)))
+    columns = torch.arange(41.0)
+    place = (changed[:, 0] * columns).sum(2) / changed[:, 0].sum(2).clamp(min=1e-6)
+    middle = place[:, 18:23].mean(1)
+    assert (middle - 16).abs().min() < 1, "some stay left"
+    assert (middle - 24).abs().min() < 1, "some are mirrored"
+    assert middle.min() > 16 - 5.5
+    assert middle.max() < 24 + 5.5
+    degrees = torch.rad2deg(torch.atan((place[:, 23] - place[:, 17]) / 6)).abs()
+    assert 10 < degrees.max() < 16
+    assert degrees.min() < 3
+    vgg = NetworkTraining("cifar10:/data", network="vgg")
+    assert training_config(vgg).augment
+    assert not training_config(replace(vgg, data="colour letters")).augment
 
 
 def test_clusterable_initialisation():

@@ -97,6 +97,9 @@ def test_selectivity_where_it_is_known():
     for name, layer in (("target", holds_target), ("type", holds_type)):
         found = study(ArrayFeatures(layer.astype(np.float32)), data, types, settings, 0)
         for one in found.findings:
+            if one.probe == "linear":
+                column = found.columns[one.target].start
+                assert one.score.value("r2") == pytest.approx(found.fit.honest_r2[column], abs=1e-5)
             by_layer[name, one.target] = (
                 one.score.value(one.score.main),
                 one.control.value(one.control.main),
@@ -284,8 +287,8 @@ def test_the_analysis_reads_trained_untrained_and_pixels(done):
     assert {
         "report.html",
         "scores.csv",
-        "0_scores_linear.png",
-        "0_recodings.png",
+        "scores_linear.png",
+        "recodings.png",
         "contributions.png",
     } <= names
     prose = json.dumps(json.loads((record.directory / "report.json").read_text()))
@@ -293,6 +296,7 @@ def test_the_analysis_reads_trained_untrained_and_pixels(done):
     assert "read best at" in prose
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(place, tmp_path):
     few = {"target": ("agent_row > 30",), "hook": ("fc",), "pixels": False}
     one, two = (analyse(place, tmp_path, **few).record.metrics for _ in range(2))
@@ -309,6 +313,7 @@ def test_a_cache_without_frames_says_what_is_missing(place, tmp_path):
     assert all("Build it with --keep-frames" in reason for reason in reasons.values())
 
 
+@pytest.mark.slow
 def test_each_position_finds_the_square(place, tmp_path):
     record = analyse(
         place,

@@ -50,7 +50,7 @@ def plot_distance_curves(panels: Sequence[DistancePanel], *, xlabel: str, ylabel
     figure, axes = subplots(
         1,
         len(panels),
-        width_inches=3.1 * len(panels) + 0.6,
+        width_inches=max(5.8, 3.1 * len(panels) + 0.6),  # the legend has three columns
         height_inches=3.5,
         squeeze=False,
         sharey=True,
