@@ -36,7 +36,7 @@ class RowResults:
         """Those that reached the accuracy."""
         return [result for result in self.results if result["counts"]]
 
-    def values(self, decoder: str, quantity: str = "literal") -> Float[np.ndarray, " run"]:
+    def values(self, decoder: str, quantity: str = "literal") -> Float[np.ndarray, "run *table"]:
         """A quantity with the decoder "plain", "adversarial", or "best": the one with the larger literal metric."""
         found = []
         for result in self.counted:

@@ -32,6 +32,6 @@ What makes a number of it:
 ``level_intervals``  bootstrap over levels of ratios of such sums
 ``control``        control tasks and selectivity
 
-``study``          all of that for one reading of a network, by the options of ``settings``
-``analysis``       the analysis `probe`, with ``result``, ``report`` and ``figures``
+``study``          all of that for one reading of a network, by the options of ``settings``: ``findings``, ``in_memory``
+``analysis``       the analysis `probe`, with ``result``, ``report``, ``report_text``, ``report_maps``, ``figures``
 """

@@ -5,9 +5,9 @@
 
 It minimises the pinball loss (Koenker and Bassett 1978), smoothed within a width that shrinks to a thousandth of the
 target's spread (as in He et al. 2023, Journal of Econometrics 232:367): the exact linear program of scikit-learn's
-`QuantileRegressor` takes minutes where this takes seconds. The loss it ends at is within 0.1% of the exact one's.
+`QuantileRegressor` grows much faster with samples and features. The loss it ends at is within 0.1% of the exact one's.
 
-Cost: 20,000 samples of 256 features: some seconds.
+Cost: up to 1,200 passes over the samples.
 
 Axes: `sample`, `dimension`.
 """

@@ -11,26 +11,25 @@ import numpy as np
 import pandas as pd
 
 from procscope.activations.cache import ActivationCache
-from procscope.probes.direction import LinearProbe, save_probes
+from procscope.probes.direction import save_probes
 from procscope.probes.figures import (
     Curve,
     ScorePoint,
-    plot_contributions,
     plot_recodings,
     plot_scores,
     plot_strengths,
     plot_thresholds,
 )
+from procscope.probes.findings import Finding, Studied
+from procscope.probes.report_maps import show_contributions
+from procscope.probes.report_text import asked, found
 from procscope.probes.result import Place, ProbeResult
 from procscope.probes.scores import Score
 from procscope.probes.settings import ProbeSettings
-from procscope.probes.study import Finding, Studied
 from procscope.probes.targets import Target
 from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval
-
-_SHOWN_FRAMES = 8
 
 
 def report_probes(
@@ -53,9 +52,9 @@ def report_probes(
     path = save_probes(result.probes, record.directory / "probes.safetensors")
     writer = _Writer(record, config, result, base)
     rows = writer.metrics()
-    record.say("What was asked", _asked(config, result, path.name))
+    record.say("What was asked", asked(config, result, path.name))
     targets = next(iter(result.data.values())).targets
-    record.say("What can be read", "\n".join(_found(target, rows, result) for target in targets))
+    record.say("What can be read", "\n".join(found(target, rows, result) for target in targets))
     record.table(
         "scores",
         pd.DataFrame(rows),
@@ -65,7 +64,7 @@ def report_probes(
     )
     for i, target in enumerate(targets):
         writer.figures(target, f"{i}_" if len(targets) > 1 else "")
-    _maps(record, cache, result)
+    show_contributions(record, cache, result)
 
 
 class _Writer:
@@ -268,107 +267,3 @@ def _columns(name: str, found: Interval | None) -> dict[str, Any]:
     if found is None:
         return {name: None}
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def _asked(config: ProbeSettings, result: ProbeResult, file: str) -> str:
-    data = next(iter(result.data.values()))
-    lines = [
-        f"Probes of {', '.join(f'`{one.name}`' for one in data.targets)}, fitted on some levels and judged on others: "
-        f"{len(data.rows):,} frames of {data.levels.n:,} levels, {config.folds} folds of whole levels. Linear probes "
-        "are "
-        "ridge regressions in closed form over all frames, "
-        f"{'on standardised features' if config.standardise else 'on features as they are'}; "
-        "a fold is judged at the strength that the other folds favour.",
-        "",
-        *(f"- {note}" for note in data.notes),
-        *(f"- {note}" for one in result.studied.values() for note in dict.fromkeys(one.notes)),
-        *(f"- Without {name}: {reason}" for name, reason in result.missing.items()),
-        "",
-        f"`{file}` beside this page holds the probes of the trained network, fitted to all frames: "
-        "`procscope.probes.direction.load_probes` reads it, and each can steer and erase.",
-    ]
-    return "\n".join(lines)
-
-
-def _found(target: Target, rows: list[dict[str, Any]], result: ProbeResult) -> str:
-    main = "accuracy" if target.is_class else "r2"
-    mine = [
-        row for row in rows if (row["target"], row["source"]) == (target.name, "trained") and row.get(main)
-    ]
-    if not mine:
-        return f"- `{target.name}`: no score is defined."
-    best = max(mine, key=lambda row: row[main])
-    name = "accuracy" if target.is_class else "R²"
-    text = (
-        f"- `{target.name}`: read best at `{best['hook_point']}` ({best['read']}, {best['probe']}), {name} "
-        f"{best[main]:.3f} ({best[f'{main}_low']:.3f} to {best[f'{main}_high']:.3f}); guessing gives "
-        f"{best['guess_accuracy'] if target.is_class else 0:.3f}"
-    )
-    for key, label in (
-        ("over_untrained", "more than an untrained network"),
-        ("over_pixels", "more than pixels"),
-    ):
-        if best.get(key) is not None:
-            low, high = best[f"{key}_low"], best[f"{key}_high"]
-            verdict = "" if low > 0 else " (no more)" if high < 0 else " (not told apart)"
-            text += f"; {best[key]:+.3f} ({low:+.3f} to {high:+.3f}) {label}{verdict}"
-    if best.get("selectivity") is not None:
-        text += f"; selectivity {best['selectivity']:.3f} (control task {best[f'control_{main}']:.3f})"
-        if best["selectivity"] < 0.5 * best[main]:
-            text += ", so that much of the score may be the probe's own doing"
-    return text + "."
-
-
-def _maps(record: RunRecord, cache: ActivationCache, result: ProbeResult) -> None:
-    """Where in some frames the reading of the best spatial probe of the first target comes from."""
-    shown = _probe_to_show(result)
-    if shown is None:
-        return
-    probe, data = shown
-    _, first = np.unique(data.levels.of_frame, return_index=True)
-    frames = np.sort(data.rows[first[:: max(1, len(first) // _SHOWN_FRAMES)][:_SHOWN_FRAMES]])
-    maps = probe.contributions(
-        np.asarray(cache.activations(probe.hook_point).oindex[frames]).astype(np.float32)
-    )
-    pictures = np.asarray(cache.frames.oindex[frames]) if "frames" in cache.spec.arrays else None
-    values = dict(zip(data.rows.tolist(), data.targets[0].values.tolist(), strict=True))
-    middle = probe.intercept + float(probe.mean @ probe.weights)
-    titles = [
-        f"truth {values[int(frame)]:.3g}, read {middle + one.sum():.3g}"
-        for frame, one in zip(frames, maps, strict=True)
-    ]
-    record.figure(
-        "contributions",
-        plot_contributions(maps, pictures, titles, label=f"adds to {probe.target}"),
-        f"Where in the level the reading of `{probe.target}` comes from at `{probe.hook_point}` ({probe.read}): what "
-        "each "
-        "position adds beyond the mean activation. The sums are the readings. (Of a probe fitted to these levels, "
-        "too.)",
-    )
-
-
-def _probe_to_show(result: ProbeResult) -> tuple[LinearProbe, Any] | None:
-    data = result.data.get(())
-    if data is None or data.targets[0].is_class:
-        return None
-    best = None
-    for place, studied in result.studied.items():
-        if place.source != "trained" or place.read not in ("pooled", "flat"):
-            continue
-        for probe in result.probes:
-            spatial = (probe.hook_point, str(probe.read), probe.target) == (
-                place.hook_point, place.read, data.targets[0].name
-            )  # fmt: skip
-            value = next((f.score.value("r2") for f in studied.findings if f.target == probe.target), None)
-            if (
-                spatial
-                and value is not None
-                and (best is None or value > best[0])
-                and _is_map(probe, result, place)
-            ):
-                best = (value, probe)
-    return None if best is None else (best[1], data)
-
-
-def _is_map(probe: LinearProbe, result: ProbeResult, place: Place) -> bool:
-    return len(probe.shape) == 3 or place.read == "pooled"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from procscope.probes.direction import LinearProbe
-from procscope.probes.study import Studied
+from procscope.probes.findings import Studied
 from procscope.probes.targets import TargetData
 
 TRAINED, PIXELS = "trained", "pixels"

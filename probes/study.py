@@ -11,74 +11,23 @@ fitted to; what guessing gives (the training levels' mean, or commonest class) i
 Axes: `sample`, `dimension`, `column` of what linear probes regress on, `fold`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
-
 import numpy as np
-from jaxtyping import Bool, Int
-from tqdm import tqdm
+from jaxtyping import Int
 
 from procscope.probes.control import control_task
-from procscope.probes.description import Description, blocks_of, describe_classes, describe_numbers
-from procscope.probes.features import Features, collected
+from procscope.probes.description import blocks_of, describe_numbers
+from procscope.probes.features import Features
+from procscope.probes.findings import Finding, Studied, ThresholdCurve
 from procscope.probes.group_out import leave_one_group_out
-from procscope.probes.isotonic import fit_isotonic
+from procscope.probes.in_memory import study_in_memory
 from procscope.probes.levels import Levels, folds
-from procscope.probes.logistic import fit_logistic_best
-from procscope.probes.mlp import fit_mlp
 from procscope.probes.moments import Columns, as_float64, gather
-from procscope.probes.monotone import Bins, Recoding, best_recoding
-from procscope.probes.quantile import fit_quantile, pinball
+from procscope.probes.monotone import Bins, best_recoding
 from procscope.probes.ridge import RidgeFit, fit_ridge
-from procscope.probes.scores import Score, class_score, number_score
+from procscope.probes.scores import number_score
 from procscope.probes.settings import ProbeSettings
 from procscope.probes.targets import Target, TargetData
-from procscope.probes.thresholds import ThresholdProbes, level_auroc, threshold_probes
-from procscope.probes.whitening import Whitening
-from procscope.workbench.statistics import Interval
-
-MEMORY_BYTES = 128 * 2**20
-"""Of the features of probes that are fitted by steps, as float64; some copies are made."""
-MEMORY_FOLDS = 5
-"""Folds of probes that are fitted by steps."""
-
-
-class Finding(NamedTuple):
-    """One probe of one target."""
-
-    target: str
-    probe: str
-    """`linear`, `logistic`, `isotonic`, `quantile`, `mlp`."""
-    score: Score
-    control: Score | None
-    """The same probe on the control task; None where there is none."""
-    alpha: float | None = None
-
-
-class ThresholdCurve(NamedTuple):
-    """How well "above c" is told on held-out levels, for every c."""
-
-    probes: ThresholdProbes
-    auroc: tuple[Interval, ...]
-
-
-@dataclass(eq=False)
-class Studied:
-    """What all probes found in one reading."""
-
-    findings: list[Finding] = field(default_factory=list)
-    recodings: dict[str, Recoding] = field(default_factory=dict)
-    thresholds: dict[str, ThresholdCurve] = field(default_factory=dict)
-    descriptions: dict[str, Description] = field(default_factory=dict)
-    left_out_r2: dict[str, float] = field(default_factory=dict)
-    pinball: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Mean pinball loss of the median probe and of the training levels' median, on held-out levels."""
-    fit: RidgeFit | None = None
-    columns: dict[str, slice] = field(default_factory=dict)
-    """Where in `fit` a target's columns are."""
-    notes: list[str] = field(default_factory=list)
-    """What a reader must know."""
+from procscope.probes.thresholds import level_auroc, threshold_probes
 
 
 def study(
@@ -107,7 +56,7 @@ def study(
         one.is_class for one in data.targets
     )
     if wants_memory:
-        _in_memory(features, data, controls, levels, each, settings, seed, found)
+        study_in_memory(features, data, controls, levels, each, settings, seed, found)
     return found
 
 
@@ -232,112 +181,3 @@ def _threshold_curve(
         for i, threshold in enumerate(probes.thresholds)
     ]
     return ThresholdCurve(probes, tuple(areas))
-
-
-def _in_memory(
-    features: Features,
-    data: TargetData,
-    controls: dict[str, Target],
-    levels: Levels,
-    each: int,
-    settings: ProbeSettings,
-    seed: int,
-    found: Studied,
-) -> None:
-    rng = np.random.default_rng((seed, 5))
-    most = max(2000, MEMORY_BYTES // (8 * int(np.prod(features.shape))))
-    chosen = _drawn(levels, min(settings.memory_frames * each, most), rng)
-    if not chosen.all():
-        found.notes.append(
-            f"{features.name}: probes that are fitted by steps read {int(chosen.sum()):,} of {len(chosen):,} samples."
-        )
-    x = collected(features, chosen)
-    few = levels.where(chosen)
-    fold = folds(few, min(MEMORY_FOLDS, few.n), rng)
-    also = set(settings.also)
-    white = Whitening.of(x)
-    for target in tqdm(data.targets, desc=f"probes fitted by steps, {features.name}", disable=None):
-        one = replace(target, values=target.values[chosen])
-        control = controls.get(target.name)
-        same = None if control is None else replace(control, values=control.values[chosen])
-        kinds = ["logistic"] if one.is_class else [kind for kind in ("isotonic", "quantile") if kind in also]
-        kinds += ["mlp"] if "mlp" in also else []
-        for kind in kinds:
-            score = _cross_validated(kind, x, one, few, fold, white, seed)
-            against = None if same is None else _cross_validated(kind, x, same, few, fold, white, seed)
-            found.findings.append(Finding(target.name, kind, score, against))
-        if "quantile" in kinds:
-            found.pinball[target.name] = _pinball(x, one.values, fold, white)
-        if one.is_class and "description" in also:
-            block = blocks_of(few, np.random.default_rng((seed, 3)))
-            found.descriptions[target.name] = describe_classes(
-                x, one.values.astype(np.int64), len(one.classes), block, few, rng, white
-            )
-
-
-def _drawn(levels: Levels, most: int, rng: np.random.Generator) -> Bool[np.ndarray, " sample"]:
-    sizes = np.bincount(levels.of_frame, minlength=levels.n)
-    order = rng.permutation(levels.n)
-    n = max(2, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))
-    return np.isin(levels.of_frame, order[:n])
-
-
-def _cross_validated(
-    kind: str,
-    x: np.ndarray,
-    target: Target,
-    levels: Levels,
-    fold: Int[np.ndarray, " sample"],
-    white: Whitening,
-    seed: int,
-) -> Score:
-    k = len(target.classes)
-    values = target.values
-    shape = (len(x), k) if k else (len(x),)
-    given, guess = np.empty(shape), np.empty(shape)
-    for part in np.unique(fold):
-        out = fold == part
-        before = Levels.of(levels.of_frame[~out])
-        fitted = _fitted(kind, x[~out], values[~out], k, before, white, seed)
-        given[out] = fitted(x[out])
-        guess[out] = _guess(values[~out], k)
-    if k:
-        return class_score(values.astype(np.int64), given, guess, levels)
-    return number_score(values.astype(np.float64), given, guess, levels)
-
-
-def _guess(values: np.ndarray, n_classes: int) -> np.ndarray | float:
-    """What is guessed without features: the mean, or the classes' log shares (each seen once more than it was)."""
-    if not n_classes:
-        return float(values.mean())
-    counts = np.bincount(values, minlength=n_classes) + 1.0
-    return np.log(counts / counts.sum())
-
-
-def _fitted(
-    kind: str, x: np.ndarray, values: np.ndarray, k: int, levels: Levels, white: Whitening, seed: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    if kind == "logistic":
-        rng = np.random.default_rng((seed, 6))
-        return fit_logistic_best(
-            x, values.astype(np.int64), k, levels, rng, whitening=white
-        ).log_probabilities
-    if kind == "mlp":
-        probe = fit_mlp(x, values, levels, n_classes=k, seed=seed)
-        return probe.log_probabilities if k else probe.predict
-    if kind == "isotonic":
-        return fit_isotonic(x, values, alpha=float(len(x)) / 100).predict
-    return fit_quantile(x, values, whitening=white).predict
-
-
-def _pinball(x: np.ndarray, values: np.ndarray, fold: np.ndarray, white: Whitening) -> tuple[float, float]:
-    loss = guess = 0.0
-    for part in np.unique(fold):
-        out = fold == part
-        loss += float(
-            pinball(
-                values[out], fit_quantile(x[~out], values[~out], whitening=white).predict(x[out]), 0.5
-            ).sum()
-        )
-        guess += float(pinball(values[out], np.full(out.sum(), np.median(values[~out])), 0.5).sum())
-    return loss / len(values), guess / len(values)
