@@ -160,8 +160,7 @@ def _means(result: FlipResult) -> dict[str, float]:
 EXPERIMENT = Experiment(
     name="life-causality",
     question="Are the states between the first and the last in the activations of a network that is taught the last "
-    "one, and "
-    "does the last state change as the rules say when a cell of them is flipped half-way?",
+    "one, and does the last state change as the rules say when a cell of them is flipped half-way?",
     targets=("S2.causality",),
     scales={
         "smoke": Config(

@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import ndtr, ndtri
 
+from procscope.workbench.mean_intervals import bca_levels, resample_counts
 from procscope.workbench.statistics import Interval
 
 RESAMPLES = 2000
@@ -47,28 +47,10 @@ def level_interval(
             f"expected a finite statistic of the sums over levels, given {value}: it has no interval"
         )
     n = len(sums)
-    drawn: list[np.ndarray] = []
-    at_once = max(1, 4_000_000 // n)
     with np.errstate(all="ignore"):
-        for start in range(0, resamples, at_once):
-            k = min(at_once, resamples - start)
-            picked = rng.integers(n, size=(k, n)) + n * np.arange(k)[:, None]
-            counts = np.bincount(picked.reshape(-1), minlength=k * n).reshape(k, n)
-            drawn.append(statistic(counts.astype(np.float64) @ sums))
+        found = np.concatenate([statistic(counts @ sums) for counts in resample_counts(n, resamples, rng)])
         left_out = statistic(whole - sums)
-        found = np.concatenate(drawn)
-        found = found[np.isfinite(found)]
-        low, high = (
-            _level(found, left_out, value, tail) for tail in ((1 - confidence) / 2, (1 + confidence) / 2)
-        )
-    return Interval(value, float(np.quantile(found, low)), float(np.quantile(found, high)), n)
-
-
-def _level(found: np.ndarray, left_out: np.ndarray, value: float, tail: float) -> float:
-    """At which quantile of the resamples the interval ends."""
-    bias = ndtri(((found < value).mean() + (found <= value).mean()) / 2)
+    found = found[np.isfinite(found)]
     apart = left_out.mean() - left_out
-    acceleration = (apart**3).sum() / (6 * (apart**2).sum() ** 1.5)
-    z = bias + ndtri(tail)
-    level = float(ndtr(bias + z / (1 - acceleration * z)))
-    return level if np.isfinite(level) else tail
+    (low,), (high,) = bca_levels(found[:, None], value, apart[:, None], confidence)
+    return Interval(value, float(np.quantile(found, low)), float(np.quantile(found, high)), n)

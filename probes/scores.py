@@ -7,9 +7,10 @@ probes on the same frames cost next to nothing.
                          scikit-learn's `r2_score`; the same as 1 - fvu)
                mse       mean squared error, beside that of guessing the training levels' mean
     classes    accuracy  beside that of guessing the training levels' commonest class
-               balanced_accuracy  mean over classes of the share of their frames that are found; guessing gives 1 /
-               classes log_loss  mean -log of the probability of the right class, in nats, beside that of the
-               training shares
+               balanced_accuracy  mean over classes of the share of their frames that are found; guessing gives
+                                  1 / classes
+               log_loss  mean -log of the probability of the right class, in nats, beside that of the
+                         training shares
 
 Axes: `sample`, `class`, `level`, `quantity` what is summed.
 """

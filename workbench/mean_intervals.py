@@ -10,6 +10,8 @@ Association 82:171), whose acceleration for a mean is the skewness over 6 sqrt(n
 Axes: `sample`: independent units (levels, mostly), `quantity`: one mean each.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float, Real
 
@@ -46,42 +48,49 @@ def bootstrap_means(
     means = samples.mean(axis=0)
     # About the mean, so that a small spread about a large mean is not rounded away.
     apart = samples - means
-    drawn = _resampled_means(apart, rng, resamples)
-    low_at, high_at = _levels(apart, drawn, confidence)
+    n = len(samples)
+    drawn = np.concatenate([counts @ apart / n for counts in resample_counts(n, resamples, rng)])
+    low_at, high_at = bca_levels(drawn, 0.0, apart, confidence)
     return [
         Interval(
             float(mean),
             float(mean + np.quantile(column, low)),
             float(mean + np.quantile(column, high)),
-            len(samples),
+            n,
         )
         for mean, column, low, high in zip(means, drawn.T, low_at, high_at, strict=True)
     ]
 
 
-def _resampled_means(
-    samples: np.ndarray, rng: np.random.Generator, resamples: int
-) -> Float[np.ndarray, "resample quantity"]:
-    n = len(samples)
+def resample_counts(
+    n: int, resamples: int, rng: np.random.Generator
+) -> Iterator[Float[np.ndarray, "some_resamples sample"]]:
+    """How often each of `n` samples is drawn, for some resamples at a time, so that memory stays bounded."""
     at_once = max(1, _DRAWS_AT_ONCE // n)
-    means = []
     for start in range(0, resamples, at_once):
         k = min(at_once, resamples - start)
         drawn = rng.integers(n, size=(k, n)) + n * np.arange(k)[:, None]
-        counts = np.bincount(drawn.reshape(-1), minlength=k * n).reshape(k, n)
-        means.append(counts.astype(float) @ samples / n)
-    return np.concatenate(means)
+        yield np.bincount(drawn.reshape(-1), minlength=k * n).reshape(k, n).astype(float)
 
 
-def _levels(
-    apart: np.ndarray, drawn: np.ndarray, confidence: float
+def bca_levels(
+    drawn: Float[np.ndarray, "resample quantity"],
+    value: Float[np.ndarray, " quantity"] | float,
+    apart: Float[np.ndarray, "sample quantity"],
+    confidence: float,
 ) -> tuple[Float[np.ndarray, " quantity"], Float[np.ndarray, " quantity"]]:
-    """At which quantiles of the resampled means each interval ends."""
+    """At which quantiles of the resampled statistics each BCa interval ends; the percentile ones where undefined.
+
+    Args:
+        value: the statistic of all samples.
+        apart: how much each sample adds to it: for a mean the sample less the mean, else the mean of the statistics
+            with one sample left out less that statistic.
+    """
     from scipy.special import ndtr, ndtri
 
     tails = ((1 - confidence) / 2, (1 + confidence) / 2)
     with np.errstate(all="ignore"):
-        bias = ndtri(((drawn < 0).mean(axis=0) + (drawn <= 0).mean(axis=0)) / 2)
+        bias = ndtri(((drawn < value).mean(axis=0) + (drawn <= value).mean(axis=0)) / 2)
         acceleration = (apart**3).sum(axis=0) / (6 * (apart**2).sum(axis=0) ** 1.5)
         ends = []
         for tail in tails:
