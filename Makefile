@@ -36,10 +36,10 @@ demo: setup
 	$(BIN)/procscope run maze-channels --scale smoke --out runs
 
 test: setup
-	$(PYTEST) -m "not slow" -n 2
+	$(PYTEST) -m "not slow" -n 2 --dist loadfile
 
 test-all: setup
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 --dist loadfile
 
 format: setup
 	$(BIN)/ruff format .

@@ -218,3 +218,14 @@ def test_a_checkpoint_gives_the_same_network_back(network, tmp_path):
     loaded = load_network(tmp_path / "network.safetensors").network
     state = some_state(network)
     assert torch.equal(loaded(FRAMES[0], state).logits, network(FRAMES[0], state).logits)
+
+
+def test_first_frames_alone_are_thought_about_at_once(network):
+    """The same logits, values and last state as frame by frame."""
+    first = torch.ones(4, N, dtype=torch.bool)
+    with torch.no_grad():
+        at_once = network.unroll(FRAMES, some_state(network), first)
+        alone = [network(frames, first=first[0]) for frames in FRAMES]
+    torch.testing.assert_close(at_once.logits, torch.stack([output.logits for output in alone]))
+    torch.testing.assert_close(at_once.value, torch.stack([output.value for output in alone]))
+    torch.testing.assert_close(at_once.state, alone[-1].state)

@@ -90,7 +90,11 @@ def round_seed(seed: int, number: int) -> int:
     return seed * 1_000_003 + number
 
 
+def is_static(config: ImitationConfig, number: int) -> bool:
+    """Whether a round is one of the first, in which the network does not play yet."""
+    return number < round(config.static_rounds * config.rounds)
+
+
 def own_frames(config: ImitationConfig, number: int) -> int:
     """How many of a round's samples come from states that the network itself reaches: none in the first rounds."""
-    has_own = number >= round(config.static_rounds * config.rounds)
-    return round(config.own_share * config.round_frames) if has_own else 0
+    return 0 if is_static(config, number) else round(config.own_share * config.round_frames)

@@ -190,8 +190,13 @@ class Drc(HookedNetwork):
         """Logits [time, batch, action], values [time, batch] and the last state of frames in a row, for training.
 
         The same as calling the network frame by frame, but encoder and heads see all frames at once. Hooks inside
-        the layers run once for each frame, the others once for all of them.
+        the layers run once for each frame, the others once for all of them. Where every frame begins an episode,
+        nothing is handed on and all are thought about at once.
         """
+        if bool(first.all()):
+            alone = self(frames.flatten(0, 1), first=first.flatten())
+            logits, value, state = (part.unflatten(0, frames.shape[:2]) for part in alone)
+            return RecurrentOutput(logits, value, state[-1])
         inputs = [
             part.unflatten(0, frames.shape[:2]) for part in self._inputs(self._encode(frames.flatten(0, 1)))
         ]
