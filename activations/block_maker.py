@@ -5,6 +5,7 @@ maker only keeps what is dear to make again, the networks and the games.
 """
 
 import hashlib
+import json
 from functools import cached_property
 from typing import Any
 
@@ -12,16 +13,20 @@ import numpy as np
 import pyarrow as pa
 from torch import nn
 
-from procscope.activations.actors import Acting, NetworkActor, resolve_actor
+from procscope.activations.actors import Acting, Actor, NetworkActor, resolve_actor
 from procscope.activations.cache_config import BLOCK_FRAMES, LARGEST_BLOCK_BYTES, CacheConfig
 from procscope.activations.cache_format import ArraySpec, CacheSpec
 from procscope.activations.cache_writer import BlockContents
 from procscope.activations.hooks import HookedModules
 from procscope.activations.memory import Reader
+from procscope.activations.own_look import OwnLook
+from procscope.activations.pairs import PairSampler, takes_pairs
 from procscope.activations.sampling import Levels, RolloutSampler, SampledBlock, Sampler, StillSampler
-from procscope.envs.engine import FRAME_SIZE
+from procscope.envs.engine import EngineOptions
+from procscope.envs.frames import FRAME_SIZE
+from procscope.envs.state.settings import LOOKS
 from procscope.envs.variants import resolve_variants
-from procscope.workbench.checkpoints import load_network, weights_hash
+from procscope.workbench.checkpoints import checkpoint_path, load_network, read_checkpoint, weights_hash
 from procscope.workbench.devices import choose_device
 from procscope.workbench.provenance import dependency_versions
 
@@ -38,12 +43,13 @@ class BlockMaker:
 
     Raises:
         ValueError: an unknown model, hook point, actor or variant; an actor without logits of the raw
-            actions.
+            actions; pairs for a network that takes single frames, or the other way round.
     """
 
     def __init__(self, config: CacheConfig, engine_threads: int = 0) -> None:
         self.config = config
         self.network, self._model = _network(config.model, config.device)
+        _require_fitting_frames(self.network, config.sample)
         variants = resolve_variants(config.variants, config.game)
         self._variant_names = [variant.name for variant in variants]
         self._acting, self._actor = self._resolve_actor()
@@ -71,7 +77,7 @@ class BlockMaker:
     def spec(self) -> CacheSpec:
         """What the cache holds; found by running the network on one black frame."""
         config = self.config
-        probe = self.reader.single_frames(np.zeros((1, FRAME_SIZE, FRAME_SIZE, 3), np.uint8))
+        probe = self.reader.single_frames(np.zeros((1, *self._frame_shape), np.uint8))
         if self._acting.is_read and isinstance(self._acting.actor, NetworkActor):
             self._acting.actor.choose(probe.logits, np.random.default_rng(0))
         arrays = {
@@ -79,7 +85,7 @@ class BlockMaker:
             for name, array in probe.activations.items()
         }
         if config.keep_frames:
-            arrays["frames"] = ArraySpec((FRAME_SIZE, FRAME_SIZE, 3), "uint8")
+            arrays["frames"] = ArraySpec(self._frame_shape, "uint8")
         n_frames = len(config.levels) or config.n_frames
         bytes_per_frame = sum(array.bytes_per_frame for array in arrays.values())
         return CacheSpec(n_frames, self._block_frames(n_frames, bytes_per_frame), arrays, self._source())
@@ -89,9 +95,17 @@ class BlockMaker:
         if "_sampler" in self.__dict__:
             self._sampler.close()
 
+    @property
+    def _frame_shape(self) -> tuple[int, int, int]:
+        return (FRAME_SIZE, FRAME_SIZE, 6 if self.config.sample == "pairs" else 3)
+
     @cached_property
     def _sampler(self) -> Sampler:
         config, block_frames = self.config, self.spec.block_frames
+        if config.sample == "pairs":
+            return PairSampler(
+                self._levels, self._acting, config.seed, config.num_envs, config.keep_unrewarded
+            )
         if config.sample == "rollouts":
             return RolloutSampler(self._levels, self._acting, config.seed, config.num_envs, block_frames)
         given = config.levels if config.sample == "levels" else None
@@ -109,13 +123,31 @@ class BlockMaker:
     def _resolve_actor(self) -> tuple[Acting, dict[str, Any]]:
         config = self.config
         if config.actor is None:
+            assert self.network is not None
             weights = self._model["weights_hash"]
             described = {"name": "network", "weights_hash": weights, "greedy": config.greedy}
             actor = NetworkActor(self.network, weights, config.greedy)
         else:
             actor, described = resolve_actor(config.actor, config.greedy, config.device)
-        is_read = described.get("weights_hash") == self._model["weights_hash"]
+            if isinstance(actor, NetworkActor):
+                actor, described = self._in_own_look(actor, described)
+        is_read = described.get("weights_hash", "another") == self._model.get("weights_hash")
         return Acting(actor, config.noise, is_read), described | {"noise": config.noise}
+
+    def _in_own_look(self, actor: NetworkActor, described: dict[str, Any]) -> tuple[Actor, dict[str, Any]]:
+        """An actor that was trained on another look of this game sees its own."""
+        config = self.config
+        header = read_checkpoint(checkpoint_path(str(config.actor))).header
+        given = dict(config.engine_options)
+        names = [name for name in LOOKS if name in given or name in header.engine_options]
+        defaults = EngineOptions(config.game)
+        own, shown = (
+            {name: look.get(name, getattr(defaults, name)) for name in names}
+            for look in (header.engine_options, given)
+        )
+        if own == shown or header.game != config.game:
+            return actor, described
+        return OwnLook(actor, config.game, config.mode, own), described | {"sees": own}
 
     def _source(self) -> dict[str, Any]:
         """Everything that the contents depend on, as JSON data without paths and times."""
@@ -123,6 +155,8 @@ class BlockMaker:
         sampling: dict[str, Any] = {"kind": config.sample}
         if config.sample == "rollouts":
             sampling |= {"num_envs": config.num_envs}
+        elif config.sample == "pairs":
+            sampling |= {"num_envs": config.num_envs, "keep_unrewarded": config.keep_unrewarded}
         elif config.sample == "static":
             sampling |= {"placement": config.placement}
         else:
@@ -148,21 +182,40 @@ class BlockMaker:
 
 
 def label_table(sampled: SampledBlock, variant: str) -> pa.Table:
-    """The labels of a block as they are stored: one row per frame, logits as lists of one length."""
+    """The labels of a block as they are stored: one row per frame, logits and rewards as lists of one length."""
     columns: dict[str, Any] = dict(sampled.labels)
     n = len(sampled.frames)
     columns["variant"] = pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([variant]))
-    logits, value = sampled.captured.logits, sampled.captured.value
-    if logits is not None:
-        columns["logits"] = pa.FixedSizeListArray.from_arrays(pa.array(logits.reshape(-1)), logits.shape[1])
-    if value is not None:
-        columns["value"] = value
+    said = sampled.captured
+    if said.logits is not None:
+        columns["logits"] = _lists(said.logits)
+    if said.value is not None:
+        columns["value"] = said.value
+    if said.rewards is not None:
+        columns["predicted_rewards"] = _lists(said.rewards)
+        columns["predicted_reward"] = said.rewards[np.arange(n), sampled.labels["action"]]
     first = [name for name in ("episode", "step", "level_seed", "variant") if name in columns]
-    return pa.table({name: columns[name] for name in [*first, *(c for c in columns if c not in first)]})
+    table = pa.table({name: columns[name] for name in [*first, *(c for c in columns if c not in first)]})
+    return table.replace_schema_metadata({"counts": json.dumps(sampled.counts)}) if sampled.counts else table
 
 
-def _network(model: str | nn.Module, device: str) -> tuple[nn.Module, dict[str, Any]]:
+def _lists(rows: np.ndarray) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), rows.shape[1])
+
+
+def _require_fitting_frames(network: nn.Module | None, sample: str) -> None:
+    if network is None or takes_pairs(network) == (sample == "pairs"):
+        return
+    wants, mend = ("pairs of frames", "pairs") if takes_pairs(network) else ("single frames", "rollouts")
+    raise ValueError(
+        f"{type(network).__name__} takes {wants}; given sample={sample!r}. Take sample={mend!r} (--sample {mend})"
+    )
+
+
+def _network(model: str | nn.Module | None, device: str) -> tuple[nn.Module | None, dict[str, Any]]:
     """The network and what to record about it: JSON data without paths."""
+    if model is None:
+        return None, {}
     if isinstance(model, str):
         loaded = load_network(model, device)
         header = loaded.header

@@ -15,6 +15,7 @@ of activations from a local disk on one core. Labels of a million frames take ab
 Axes: `frame` rows of the cache.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import nn
 
 from procscope.activations.cache_format import ATTRIBUTE, CacheSpec, labels_path
@@ -127,6 +128,16 @@ class ActivationCache:
                 f"of another one, with weights hash {found.get('weights_hash')}. Build one of this network"
             )
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of all that was played for its rows, where not all is kept (pairs): transitions, episodes and the like."""
+        total: dict[str, int] = {}
+        for block in range(self.spec.n_blocks):
+            metadata = self._read_labels(block, []).schema.metadata or {}
+            for what, count in json.loads(metadata.get(b"counts", b"{}")).items():
+                total[what] = total.get(what, 0) + count
+        return total
+
     def activations(self, hook_point: str) -> zarr.Array:
         """The activations at a hook point, [frame, ...]: nothing is read until it is sliced.
 
@@ -168,6 +179,7 @@ class ActivationCache:
         batch_size: int = 1024,
         shuffle: int | None = None,
         with_frames: bool = False,
+        only: Bool[np.ndarray, "frame"] | None = None,
     ) -> Iterator[CacheBatch]:
         """Every frame once, in batches; the last batch may be smaller.
 
@@ -179,9 +191,10 @@ class ActivationCache:
                 and mixed within a pool of some of them (`POOL_BYTES`), so that frames of a batch come from
                 several blocks; it is no uniform draw of all orders.
             with_frames: read the observations, too.
+            only: which frames, one truth value for each; None for all.
 
         Raises:
-            ValueError: an unknown hook point or column, frames that were not stored.
+            ValueError: an unknown hook point or column, frames that were not stored, another number of truth values.
         """
         if batch_size < 1:
             raise ValueError(f"expected a batch size of at least 1, got {batch_size}")
@@ -189,10 +202,17 @@ class ActivationCache:
         if with_frames:
             arrays["frames"] = self.frames
         self._read_labels(0, labels)
-        return self._stream(arrays, list(labels), batch_size, shuffle)
+        if only is not None and len(only) != len(self):
+            raise ValueError(f"expected one truth value for each of {len(self)} frames; given {len(only)}")
+        return self._stream(arrays, list(labels), batch_size, shuffle, only)
 
     def _stream(
-        self, arrays: dict[str, zarr.Array], labels: list[str], batch_size: int, shuffle: int | None
+        self,
+        arrays: dict[str, zarr.Array],
+        labels: list[str],
+        batch_size: int,
+        shuffle: int | None,
+        only: np.ndarray | None,
     ) -> Iterator[CacheBatch]:
         rng = None if shuffle is None else np.random.default_rng(shuffle)
         blocks = np.arange(self.spec.n_blocks) if rng is None else rng.permutation(self.spec.n_blocks)
@@ -202,7 +222,9 @@ class ActivationCache:
         pool_blocks = 1 if rng is None else max(1, POOL_BYTES // block_bytes)
         left: list[dict[str, np.ndarray]] = []
         for start in range(0, len(blocks), pool_blocks):
-            pool = [self._read_block(int(b), arrays, labels) for b in blocks[start : start + pool_blocks]]
+            pool = [
+                self._read_block(int(b), arrays, labels, only) for b in blocks[start : start + pool_blocks]
+            ]
             rows = {key: np.concatenate([part[key] for part in [*left, *pool]]) for key in pool[0]}
             n_rows = len(rows["index"])
             order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
@@ -213,15 +235,16 @@ class ActivationCache:
             left = [{key: array[order[stop:]] for key, array in rows.items()}]
 
     def _read_block(
-        self, block: int, arrays: dict[str, zarr.Array], labels: list[str]
+        self, block: int, arrays: dict[str, zarr.Array], labels: list[str], only: np.ndarray | None
     ) -> dict[str, np.ndarray]:
         frames = self.spec.block_slice(block)
         table = self._read_labels(block, labels)
-        return (
+        rows = (
             {"index": np.arange(frames.start, frames.stop)}
             | {path: np.asarray(array[frames]) for path, array in arrays.items()}
             | {f"labels/{name}": column_values(table[name]) for name in labels}
         )
+        return rows if only is None else {key: array[only[frames]] for key, array in rows.items()}
 
     def _require_finished(self) -> None:
         """By the commit records, which `fsspec` can list wherever the cache lies."""

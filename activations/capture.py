@@ -53,6 +53,9 @@ class Captured:
     state: Tensor | None = None
     """A recurrent network's state after each observation; None unless one was given before."""
 
+    rewards: Float32[np.ndarray, "frame action"] | None = None
+    """A reward network's rewards, one per action; None where the network gives none."""
+
     def logits_of(self, network: nn.Module) -> Float32[np.ndarray, "frame action"]:
         """The logits, for those who need some. Raises ValueError, naming the network that was run, if it has none."""
         if self.logits is None:
@@ -128,14 +131,16 @@ def capture(
                 raise ValueError(
                     f"the forward pass never reached the hook points {missed}, so they have no rows"
                 )
-            for name, tensor in (("logits", reading.logits), ("value", reading.value)):
+            said = {"logits": reading.logits, "value": reading.value, "rewards": reading.rewards}
+            for name, tensor in said.items():
                 if tensor is not None:
                     rows.write(name, batch, tensor, np.dtype("float32"))
             if state is not None and reading.state is not None:
                 states.append(reading.state)
     activations = {name: rows.arrays[f"activation {name}"] for name in points}
     after = torch.cat(states) if states else None
-    return Captured(activations, rows.arrays.get("logits"), rows.arrays.get("value"), after)
+    said = (rows.arrays.get(name) for name in ("logits", "value"))
+    return Captured(activations, *said, after, rows.arrays.get("rewards"))
 
 
 class _Rows:

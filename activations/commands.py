@@ -13,9 +13,10 @@ def build(
     out: Path,
     frames: int = 50_000,
     variant: tuple[str, ...] = (),
-    sample: Literal["rollouts", "static", "levels"] = "rollouts",
+    sample: Literal["rollouts", "static", "levels", "pairs"] | None = None,
     actor: str | None = None,
     noise: float = 0.0,
+    keep_unrewarded: float = 1.0,
     greedy: bool = False,
     placement: str = "start",
     levels: tuple[Path, ...] = (),
@@ -42,7 +43,10 @@ def build(
         out: directory of the cache.
         frames: rows of the cache.
         variant: level variants in the order applied, such as cheese-anywhere.
-        sample: rollouts are episodes; static is one frame of each random level; levels is one of each given level.
+        sample: rollouts are episodes; static is one frame of each random level; levels is one of each given level;
+            pairs are transitions, a frame and the next one. By default pairs for a network that takes those, else
+            rollouts.
+        keep_unrewarded: of pairs: probability that a transition without reward is kept.
         actor: who plays: expert, random, a model's name or path; by default the network that is read.
         noise: probability of a random action instead of the actor's.
         greedy: a network that plays takes its best action instead of drawing one.
@@ -73,7 +77,8 @@ def build(
         hook_points=hooks,
         n_frames=frames,
         variants=variant,
-        sample=sample,
+        sample=sample or ("pairs" if _takes_pairs(header.architecture) else "rollouts"),
+        keep_unrewarded=keep_unrewarded,
         actor=actor,
         noise=noise,
         greedy=greedy,
@@ -94,6 +99,12 @@ def build(
     print(f"{cache.path}: {len(cache)} frames of {', '.join(cache.hook_points)}")
 
 
+def _takes_pairs(architecture: str) -> bool:
+    from procscope.workbench import plugins
+
+    return bool(getattr(plugins.load("procscope.architectures", architecture), "takes_pairs", False))
+
+
 def info(cache: str, /) -> None:
     """Say what a cache holds and how it was made.
 
@@ -112,6 +123,8 @@ def info(cache: str, /) -> None:
             f"  {path}: {shape}, {array.dtype}, {array.bytes_per_frame * len(opened) / 1e6:.0f} MB in memory"
         )
     print(f"  labels: {', '.join(opened.label_columns)}")
+    if opened.counts:
+        print(f"  played: {', '.join(f'{count} {what}' for what, count in opened.counts.items())}")
     print(json.dumps(opened.source, indent=2))
     for built in opened.builds:
         print(f"built {built['started']}: {built['command']}")

@@ -5,7 +5,8 @@ environment gives them. Networks differ in what they return; this is the one pla
 
     an output with fields `logits` and `value`   both (the networks written here), and `state` if it has one
     a tensor [frame, action]                     logits (a Q network's are its action values)
-    a tensor [frame] or [frame, 1]               value (a reward network's is its reward)
+    an output with the field `rewards`           the reward of each action (`procscope.rewardnets.network`)
+    a tensor [frame] or [frame, 1]               value (of a reward network without actions, its reward)
     a Stable-Baselines3 actor-critic policy      both, from one pass over each of its parts
 
 Networks take channel-first frames with values 0..255 and scale them themselves (Stable-Baselines3's do, too).
@@ -32,16 +33,18 @@ class Reading(NamedTuple):
     value: Float[Tensor, "frame"] | None
     state: Float[Tensor, "frame *state"] | None = None
     """A recurrent network's state after these frames."""
+    rewards: Float[Tensor, "frame action"] | None = None
+    """A reward network's rewards, one per action."""
 
 
 def to_input(observations: np.ndarray | Tensor, device: torch.device | str = "cpu") -> Tensor:
     """Observations as a network takes them, on `device`.
 
-    Pictures (uint8, `[frame, row, col, rgb]`) become channel-first with channels_last strides; all else is
-    passed on as it is.
+    Pictures (uint8, `[frame, row, col, rgb]`) and pairs of pictures (six channels) become channel-first with
+    channels_last strides; all else is passed on as it is.
     """
     tensor = torch.from_numpy(observations) if isinstance(observations, np.ndarray) else observations
-    if tensor.dtype == torch.uint8 and tensor.ndim == 4 and tensor.shape[-1] == 3:
+    if tensor.dtype == torch.uint8 and tensor.ndim == 4 and tensor.shape[-1] in (3, 6):
         tensor = tensor.permute(0, 3, 1, 2)
     return tensor.to(device)
 
@@ -67,6 +70,8 @@ def read_network(
     output = model(inputs) if state is None and first is None else model(inputs, state, first)
     if hasattr(output, "logits") and hasattr(output, "value"):
         return Reading(output.logits, output.value, getattr(output, "state", None))
+    if hasattr(output, "rewards"):
+        return Reading(None, None, None, output.rewards)
     if isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1:
         return Reading(output, None)
     if isinstance(output, Tensor) and output.ndim in (1, 2):
@@ -75,8 +80,8 @@ def read_network(
         f"a tensor of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
     )
     raise ValueError(
-        f"expected {type(model).__name__} to return an object with logits and value, a tensor "
-        f"[frame, action] or a tensor [frame]; it returned {given}. Wrap it in a module that does"
+        f"expected {type(model).__name__} to return an object with logits and value or with rewards, a "
+        f"tensor [frame, action] or a tensor [frame]; it returned {given}. Wrap it in a module that does"
     )
 
 

@@ -112,7 +112,8 @@ class PolicyMemory:
 class Reader:
     """A network that is read, and where: of single frames, or at the side of games."""
 
-    network: nn.Module
+    network: nn.Module | None
+    """None reads nothing."""
     hook_points: tuple[str, ...]
     batch_size: int = 64
     dtype: ActivationType = "float16"
@@ -120,15 +121,18 @@ class Reader:
     @property
     def is_recurrent(self) -> bool:
         """Whether frames of a game must be read in their order, one after the other."""
-        return is_recurrent(self.network)
+        return self.network is not None and is_recurrent(self.network)
 
     def single_frames(self, frames: UInt8[np.ndarray, "frame row col rgb"]) -> Captured:
         """What the network makes of frames that have nothing before them: a recurrent one's memory is empty."""
+        if self.network is None:
+            return Captured({}, None, None)
         first = np.ones(len(frames), bool) if self.is_recurrent else None
         return capture(self.network, frames, self.hook_points, self.batch_size, self.dtype, first=first)
 
     def beside(self, num_games: int) -> PolicyMemory:
         """The network at the side of so many games, before their first frames."""
+        assert self.network is not None, "nothing is read"
         return PolicyMemory(self.network, num_games, self.hook_points, self.batch_size, self.dtype)
 
 

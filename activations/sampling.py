@@ -9,6 +9,7 @@ blocks can be made in any order, anywhere.
                the episodes of a good player little, those of a random one (up to 500 steps) more.
     static     the first frame of each of `block_frames` levels, the agent where a rule puts it (`Game.placements`)
     levels     the first frame of each given level, in order
+    pairs      transitions, a frame and the next one: see `pairs.py`
 
 Static and given levels are not played: `action` is what the actor would do, `reward` is 0, and every frame
 is the last of its episode.
@@ -23,7 +24,7 @@ Axes: `frame` rows of the block, `env` games that step together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -52,6 +53,9 @@ class SampledBlock:
 
     captured: Captured
     """What the network that is read made of them."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    """Of what was played for them, where not all of it is kept."""
 
 
 @runtime_checkable
@@ -82,6 +86,21 @@ class Levels:
     num_threads: int = 0
     """Of the engine; changes nothing but the speed."""
 
+    def games(self, num_envs: int, final_obs: bool = False) -> ProcgenVectorEnv:
+        """So many games in these levels, with labels."""
+        return ProcgenVectorEnv(
+            self.game,
+            num_envs,
+            mode=self.mode,
+            variants=self.variants,
+            level_seeds=self.level_seeds,
+            variant_seed=self.variant_seed,
+            num_threads=self.num_threads,
+            labels=True,
+            final_obs=final_obs,
+            **dict(self.engine_options),
+        )
+
 
 @dataclass
 class RolloutSampler:
@@ -95,18 +114,7 @@ class RolloutSampler:
 
     @cached_property
     def _env(self) -> ProcgenVectorEnv:
-        return ProcgenVectorEnv(
-            self.levels.game,
-            self.num_envs,
-            mode=self.levels.mode,
-            variants=self.levels.variants,
-            level_seeds=self.levels.level_seeds,
-            variant_seed=self.levels.variant_seed,
-            num_threads=self.levels.num_threads,
-            labels=True,
-            final_obs=False,
-            **dict(self.levels.engine_options),
-        )
+        return self.levels.games(self.num_envs)
 
     def sample(self, block: int, n_frames: int, reader: Reader) -> SampledBlock:
         rng = np.random.default_rng((self.seed, block))

@@ -78,13 +78,17 @@ def _heist_ends(played: Episodes, labels: Columns, first: StateBatch) -> dict[st
 
 def _coinrun_ends(played: Episodes, labels: Columns, first: StateBatch) -> dict[str, Flags]:
     died = (played.last_cell < 0).all(axis=1)
-    open_columns = ~np.isin(first.grids, _COINRUN_WALLS).all(axis=1)
-    last_open = open_columns.shape[1] - 1 - open_columns[:, ::-1].argmax(axis=1)
     return {
         "dead": died,
-        "at the end": played.last_cell[:, 0] >= last_open - NEAR_CELLS,
+        "at the end": played.last_cell[:, 0] >= end_columns(first) - NEAR_CELLS,
         "stuck": played.stuck,
     }
+
+
+def end_columns(states: StateBatch) -> Int[np.ndarray, "episode"]:
+    """The column in which each CoinRun level ends: the last one that is not all wall."""
+    open_columns = ~np.isin(states.grids, _COINRUN_WALLS).all(axis=1)
+    return open_columns.shape[1] - 1 - open_columns[:, ::-1].argmax(axis=1)
 
 
 def _cells_from_corner(labels: Columns) -> Int[np.ndarray, "episode"]:

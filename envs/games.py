@@ -36,6 +36,8 @@ class Game:
     """Its named distributions of levels."""
     placements: Mapping[str, LevelFunction]
     """Rules that place the agent in a level, by name, for single frames of many levels."""
+    random_edits: Mapping[str, LevelFunction]
+    """Small random changes of a level, by name, for the search over levels (`level_search.py`)."""
     level_facts: Callable[[StateBatch], Any]
     """What labels need to know of each level, a NamedTuple of arrays with one row per state."""
     frame_columns: Callable[[Any, StateBatch], Columns]

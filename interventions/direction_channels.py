@@ -1,8 +1,8 @@
 """The pair finder: which channels say in which direction the cheese is, found on minimal pairs of mazes.
 
 When to use: first, whenever a study needs "the go-UP channel" of a network: channel numbers mean nothing in
-another one. In each pair one wall stands in one of two places, which turns the first step to the cheese by a
-quarter; what a channel does differently is due to that. A channel's sum over its map is compared
+another one. In each pair one wall stands in one of two places, which turns the first step to the cheese (in Heist, to
+the next key) by a quarter; what a channel does differently is due to that. A channel's sum over its map is compared
 (`procscope.activations.channel_sums`).
 
     finder = find_direction_channels(network, [direction_pairs(7, rng) for _ in range(50)])
@@ -29,6 +29,7 @@ from torch import nn
 
 from procscope.activations.channel_sums import channel_sums
 from procscope.envs.actions import Move
+from procscope.envs.heist.pairs import CornerPair
 from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze.pairs import ORIENTATIONS, DirectionPair
 
@@ -141,9 +142,12 @@ class DirectionChannels:
 
 
 def find_direction_channels(
-    network: nn.Module, bases: Sequence[Sequence[DirectionPair]], hook_point: str = "conv_out"
+    network: nn.Module, bases: Sequence[Sequence[DirectionPair | CornerPair]], hook_point: str = "conv_out"
 ) -> DirectionChannels:
-    """Sums of every channel at a hook point on given base mazes, each as four pairs (see `direction_pairs`).
+    """Sums of every channel at a hook point on given base mazes, each as four pairs.
+
+    Args:
+        bases: of mazes with a cheese (`direction_pairs`), or of Heist with a key (`corner_pairs`).
 
     Raises ValueError: no base mazes, or pairs that are not in the four orientations in their order.
     """
@@ -151,7 +155,7 @@ def find_direction_channels(
         given = tuple((pair.first_move, pair.second_move) for pair in pairs)
         if given != ORIENTATIONS:
             raise ValueError(
-                f"expected pairs in the orientations {ORIENTATIONS}, as direction_pairs; given {given}"
+                f"expected pairs in the orientations {ORIENTATIONS}, as direction_pairs and corner_pairs; given {given}"
             )
     levels = [level for pairs in bases for pair in pairs for level in (pair.first, pair.second)]
     sums = channel_sums(network, frames_of_levels(levels), hook_point).sums

@@ -1,8 +1,9 @@
-"""Which channels of a place say where the cheese is: on pairs of mazes with it and without.
+"""Which channels of a place say where the cheese is, or a key of Heist: on pairs of levels with it and without.
 
-When to use: to choose channels for retargeting, on other mazes than those that are then played.
+When to use: to choose channels for retargeting, on other levels than those that are then played.
 
-    found = track_goal(network, levels, "block2.res1")
+    found = track_goal(network, levels, "block2.res1")          # the cheese
+    found = track_key(network, heist_levels, "block2.res1")     # the one key of each level
     found.strongest(4)                      # channels
     found.at_goal[4], found.concentration[4]
 
@@ -21,11 +22,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 from torch import nn
 
 from procscope.activations.capture import capture
 from procscope.envs.frames import FRAME_SIZE
+from procscope.envs.heist import HeistLevel
 from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.geometry import MazeGeometry
@@ -82,20 +84,57 @@ def track_goal(network: nn.Module, levels: Sequence[MazeLevel], hook_point: str)
         raise ValueError(f"expected at least two levels, all with a cheese; given {len(levels)}")
     shown = frames_of_levels(levels)
     frames = shown.frames, frames_of_levels([level.without_cheese() for level in levels]).frames
-    with_, without = (
-        capture(network, each, [hook_point], dtype="float32").activations[hook_point].astype(np.float64)
-        for each in frames
-    )
-    if with_.ndim != 4 or with_.shape[2] != with_.shape[3]:
-        raise ValueError(
-            f"expected square maps [channel, row, col] at {hook_point!r}; it has shape {with_.shape[1:]} per frame. "
-            "Choose a hook point before the flattening"
-        )
-    n_levels, n_channels, size, _ = with_.shape
-    change = with_ - without
+    with_, without = (_maps(network, each, hook_point) for each in frames)
+    size = with_.shape[-1]
     goals = np.stack([shown.labels["goal_x"], shown.labels["goal_y"]], axis=1).astype(np.int64)
     geometry = MazeGeometry.of_frames(shown.labels["maze_size"].astype(np.int64), levels[0].world)
-    spots = np.clip(geometry.cell_to_position(goals, size, center_of(size)), 0, size - 1)
+    return _tracking(hook_point, with_, without, geometry.cell_to_position(goals, size, center_of(size)))
+
+
+def track_key(
+    network: nn.Module, levels: Sequence[HeistLevel], hook_point: str, center: float | None = None
+) -> GoalTracking:
+    """Compare the maps of levels with their one key and with none, neither held.
+
+    Args:
+        center: where the middle of what a position looks at lies (`procscope.envs.maze.geometry`); by default as
+            IMPALA's pools put it.
+
+    Raises ValueError: fewer than two levels, one with another number of keys, or a hook point that has no maps.
+    """
+    if len(levels) < 2 or any(len(level.keys) != 1 for level in levels):
+        raise ValueError(f"expected at least two levels with one key each; given {len(levels)}")
+    bare = [level.without_key(level.keys[0].colour, allow_unsolvable=True) for level in levels]
+    with_, without = (_maps(network, frames_of_levels(each).frames, hook_point) for each in (levels, bare))
+    size = with_.shape[-1]
+    cells = np.array([level.keys[0].cell for level in levels])
+    geometry = MazeGeometry.of_frames(levels[0].size, levels[0].size)
+    spots = geometry.cell_to_position(cells, size, center_of(size) if center is None else center)
+    return _tracking(hook_point, with_, without, spots)
+
+
+def _maps(
+    network: nn.Module, frames: np.ndarray, hook_point: str
+) -> Float64[np.ndarray, "level channel row col"]:
+    maps = capture(network, frames, [hook_point], dtype="float32").activations[hook_point].astype(np.float64)
+    if maps.ndim != 4 or maps.shape[2] != maps.shape[3]:
+        raise ValueError(
+            f"expected square maps [channel, row, col] at {hook_point!r}; it has shape {maps.shape[1:]} per frame. "
+            "Choose a hook point before the flattening"
+        )
+    return maps
+
+
+def _tracking(
+    hook_point: str,
+    with_: Float64[np.ndarray, "level channel row col"],
+    without: Float64[np.ndarray, "level channel row col"],
+    spots: Int[np.ndarray, "level rowcol"],
+) -> GoalTracking:
+    """From the maps with the goal and without, and the position of the goal, which is moved into the map."""
+    n_levels, n_channels, size, _ = with_.shape
+    change = with_ - without
+    spots = np.clip(spots, 0, size - 1)
     at = (np.arange(n_levels), slice(None), spots[:, 0], spots[:, 1])
     spread = without.std(axis=(0, 2, 3))
     near = np.stack([share_near(np.abs(change[:, c]), spots, REACH) for c in range(n_channels)], axis=1)

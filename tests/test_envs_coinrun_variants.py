@@ -127,6 +127,16 @@ def test_first_frames_of_a_variant_come_with_their_truth() -> None:
     assert 0 < shown.labels["goal_visible"].mean() < 1
 
 
+def test_without_the_end_wall_the_ground_goes_on() -> None:
+    level = CoinRunLevel.from_seed(10**9)
+    x, y = level.end_cell()
+    opened = level.without_end_wall()
+    assert (opened.ground_heights()[x:-1] == y).all()
+    assert np.array_equal(opened.cells[:, : x + 1], level.cells[:, : x + 1])
+    assert opened.coin == level.coin
+    assert (level.ground_heights()[x + 1 :] == 64).all(), "the wall of the level itself"
+
+
 PARTS = {
     "gap": [Gap(3)],
     "step": [Step(3), Step(-2)],

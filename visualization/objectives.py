@@ -3,6 +3,11 @@
     ChannelMean("conv_out", channels=range(32))                  # 32 pictures, one for each channel
     GroupNorm("block2.res1", groups=[[0, 3, 7], [1, 2]])         # 2 pictures, one for each group
     ChannelMean("logits", [3]) - 0.5 * ChannelMean("logits", [2])
+    ChannelMean("value", [0])                                    # an output with one number a picture is channel 0
+
+A logit, a value and the reward of an action are channels of the hook points that are the network's outputs. Places in a
+map and directions are in `place_objectives.py`, terms that look at the picture or at others of its batch in
+`picture_objectives.py`.
 
 An objective speaks of a batch of pictures, each with a unit or group of its own, so that a whole layer is optimised at
 once (`optimise_inputs.py`). Objectives with as many pictures add, subtract and take weights. A new kind is a frozen
@@ -13,6 +18,7 @@ Source: `ChannelMean` as in Lucid's `channel` (Olah et al. 2017); `GroupNorm` is
 Axes: `picture` of the batch, `channel` of a map or unit of a layer.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +26,9 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+PICTURE = "picture"
+"""In place of a hook point: the objective reads the picture itself."""
 
 
 class Objective(ABC):
@@ -35,9 +44,20 @@ class Objective(ABC):
     def hook_points(self) -> tuple[str, ...]:
         """Where it reads activations."""
 
+    @property
+    def together(self) -> int:
+        """How many pictures, one after the other, depend on each other and are optimised in one batch."""
+        return 1
+
     @abstractmethod
     def of(self, activations: Mapping[str, Tensor]) -> Float[Tensor, " picture"]:
-        """The numbers of a batch of `count` pictures. Raises ValueError: a channel that the network lacks."""
+        """The numbers of a batch of `count` pictures.
+
+        Args:
+            activations: by hook point; under `PICTURE` the pictures themselves, between 0 and 1.
+
+        Raises ValueError: a channel that the network lacks.
+        """
 
     @abstractmethod
     def part(self, pictures: slice) -> "Objective":
@@ -65,7 +85,7 @@ class ChannelMean(Objective):
     """Kept as a tuple. Raises ValueError: none, or a negative one."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "channels", _checked(self.hook_point, self.channels))
+        object.__setattr__(self, "channels", checked_channels(self.hook_point, self.channels))
 
     @property
     def count(self) -> int:
@@ -76,8 +96,8 @@ class ChannelMean(Objective):
         return (self.hook_point,)
 
     def of(self, activations: Mapping[str, Tensor]) -> Float[Tensor, " picture"]:
-        values = _channels_last(activations[self.hook_point], self.hook_point, max(self.channels)).mean(dim=2)
-        return values[torch.arange(self.count), torch.tensor(self.channels)]
+        maps = channels_last(activations[self.hook_point], self.hook_point, max(self.channels))
+        return maps[torch.arange(self.count), torch.tensor(self.channels)].mean(dim=1)
 
     def part(self, pictures: slice) -> "ChannelMean":
         return replace(self, channels=self.channels[pictures])
@@ -92,7 +112,7 @@ class GroupNorm(Objective):
     """Channels of each group; kept as tuples. Raises ValueError: none, an empty group, a negative channel."""
 
     def __post_init__(self) -> None:
-        groups = tuple(_checked(self.hook_point, group) for group in self.groups)
+        groups = tuple(checked_channels(self.hook_point, group) for group in self.groups)
         if not groups:
             raise ValueError(f"expected at least one group of channels of {self.hook_point!r}, given none")
         object.__setattr__(self, "groups", groups)
@@ -107,7 +127,7 @@ class GroupNorm(Objective):
 
     def of(self, activations: Mapping[str, Tensor]) -> Float[Tensor, " picture"]:
         largest = max(map(max, self.groups))
-        sizes = _channels_last(activations[self.hook_point], self.hook_point, largest).abs().sum(dim=2)
+        sizes = channels_last(activations[self.hook_point], self.hook_point, largest).abs().sum(dim=2)
         member = torch.zeros_like(sizes)
         for picture, group in enumerate(self.groups):
             member[picture, list(group)] = 1
@@ -140,6 +160,10 @@ class WeightedSum(Objective):
     def hook_points(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for term in self.terms for name in term.hook_points))
 
+    @property
+    def together(self) -> int:
+        return math.lcm(*(term.together for term in self.terms))
+
     def of(self, activations: Mapping[str, Tensor]) -> Float[Tensor, " picture"]:
         parts = [weight * term.of(activations) for term, weight in zip(self.terms, self.weights, strict=True)]
         return torch.stack(parts).sum(dim=0)
@@ -148,20 +172,25 @@ class WeightedSum(Objective):
         return replace(self, terms=tuple(term.part(pictures) for term in self.terms))
 
 
-def _checked(hook_point: str, channels: Sequence[int]) -> tuple[int, ...]:
+def checked_channels(hook_point: str, channels: Sequence[int]) -> tuple[int, ...]:
+    """The channels as a tuple. Raises ValueError: none, or a negative one."""
     kept = tuple(int(channel) for channel in channels)
     if not kept or min(kept) < 0:
         raise ValueError(f"expected channels of {hook_point!r} from 0 up, at least one, given {list(kept)}")
     return kept
 
 
-def _channels_last(
+def channels_last(
     activation: Tensor, hook_point: str, largest: int
 ) -> Float[Tensor, "picture channel position"]:
-    """The activation with its positions flattened; a vector has one. Raises ValueError: too few channels."""
-    if activation.dim() < 2 or activation.shape[1] <= largest:
+    """The activation with its positions flattened; a vector has one, and so has a single number.
+
+    Raises ValueError: too few channels.
+    """
+    values = activation[:, None] if activation.dim() == 1 else activation
+    if values.dim() < 2 or values.shape[1] <= largest:
         raise ValueError(
             f"expected {hook_point!r} to have channel {largest}; its activations have shape "
             f"{tuple(activation.shape)}, first axis pictures"
         )
-    return activation.flatten(2) if activation.dim() > 2 else activation[:, :, None]
+    return values.flatten(2) if values.dim() > 2 else values[:, :, None]

@@ -10,6 +10,9 @@ Source: Lucid's transforms and standard list (Olah et al. 2017); `reward-network
 to 8 pixels. `small-network` is jitter and scaling, as S0's section 4.4.3 has for 28 x 28 pictures; their strengths are
 not stated there and are ours.
 
+`heist-notes` is the notes' code (S4.feature-vis): jitter of 8 and then 4 pixels, whole degrees up to 5, scale 0.95 to
+1.05. There the picture is 72 x 72 and is cut to 64; here a border of 4 grey pixels stands for the rest.
+
 Axes: `picture`, `channel`, `row`, `col`.
 """
 
@@ -104,6 +107,13 @@ PRESETS: dict[str, tuple[Transform, ...]] = {
     "none": (),
     "small-network": (Jitter(2), Scale(tuple(1 + step / 50 for step in range(-5, 6)))),
     "reward-network": (Shift(8),),
+    "heist-notes": (
+        Pad(4),
+        Jitter(8),
+        Rotate(tuple(map(float, range(-5, 6)))),
+        Scale(tuple(1 + step / 100 for step in range(-5, 6))),
+        Jitter(4),
+    ),
     "lucid": (
         Pad(12),
         Jitter(8),

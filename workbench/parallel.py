@@ -8,13 +8,17 @@ one by one. Every item runs with one thread for torch and BLAS, also when there 
 then gives the same bits however many workers there are (and small networks run faster that way on few cores).
 
 Processes are joblib's (loky). Starting them costs 2–3 s, most of it importing torch, and every item is
-pickled with the function: hand over paths and names, not large arrays. `backend="ray"` sends the same calls
-to a Ray cluster.
+pickled with the function: hand over paths and names, not large arrays.
+
+`backend="ray"` sends the same calls to a Ray cluster: the one that this process is connected to (`ray.init`), or
+that `RAY_ADDRESS` names, or else a new one of this machine alone. Every item is a task of one CPU; what was running on
+a node that dies is run again on another, up to `RETRIES` times. Paths must mean the same on every node.
 """
 
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import joblib
@@ -27,6 +31,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BACKENDS = ("processes", "ray")
+RETRIES = 3
+"""Times that an item is run again whose node died."""
 
 
 def parallel_map(
@@ -51,10 +57,12 @@ def parallel_map(
         raise ValueError(f"expected at least 1 worker, given {workers}")
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r}. {suggest(backend, BACKENDS)}")
-    if backend == "processes" and min(workers, len(items)) <= 1:
+    if backend == "ray":
+        finished = _run_on_ray(_ray(), workers, function, items)
+    elif min(workers, len(items)) <= 1:
         finished = (_run(function, index, item) for index, item in enumerate(items))
     else:
-        finished = _run_elsewhere(_configured(backend, workers), function, items)
+        finished = _run_elsewhere(workers, function, items)
     return _with_progress(finished, len(items), description)
 
 
@@ -77,25 +85,10 @@ def _run(function: Callable[[Item], Result], index: int, item: Item) -> tuple[in
         return index, function(item)
 
 
-def _configured(backend: str, workers: int) -> AbstractContextManager[Any]:
-    """The joblib settings for `backend`, refused at once where they cannot work."""
-    if backend == "processes":
-        return joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1)
-    try:
-        from ray.util.joblib import register_ray  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise ValueError(
-            "backend 'ray' needs Ray, which is not installed. Run `pip install 'procscope[ray]'`, "
-            "or use backend 'processes'"
-        ) from None
-    register_ray()
-    return joblib.parallel_config(backend="ray", n_jobs=workers)
-
-
 def _run_elsewhere(
-    settings: AbstractContextManager[Any], function: Callable[[Item], Result], items: Sequence[Item]
+    workers: int, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> Iterator[tuple[int, Result]]:
-    with settings:
+    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
         run = joblib.Parallel(return_as="generator_unordered", batch_size=cast(Any, 1))
     calls = (joblib.delayed(_run)(function, index, item) for index, item in enumerate(items))
     results = cast(Generator[tuple[int, Result]], run(calls))
@@ -106,6 +99,41 @@ def _run_elsewhere(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # who leaves the loop means to cancel the rest
             results.close()
+
+
+def _ray() -> Any:
+    """Ray, connected to a cluster. Raises ValueError: it is not installed."""
+    try:
+        import ray  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise ValueError(
+            "backend 'ray' needs Ray, which is not installed. Run `pip install 'procscope[ray]'`, "
+            "or use backend 'processes'"
+        ) from None
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False)
+    return ray
+
+
+def _run_on_ray(
+    ray: Any, workers: int, function: Callable[[Item], Result], items: Sequence[Item]
+) -> Iterator[tuple[int, Result]]:
+    """At most `workers` tasks at a time; an item's own error is raised as it is, and not tried again."""
+    task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_run)
+    left = iter(enumerate(items))
+    running = [task.remote(function, index, item) for index, item in islice(left, workers)]
+    try:
+        while running:
+            done, running = ray.wait(running, num_returns=1)
+            try:
+                result = ray.get(done[0])
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+            running += [task.remote(function, index, item) for index, item in islice(left, 1)]
+            yield result
+    finally:
+        for one in running:
+            ray.cancel(one, force=True)
 
 
 def _with_progress(

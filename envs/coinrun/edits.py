@@ -32,6 +32,7 @@ from procscope.envs.coinrun.entities import (
     joined,
     obstacle,
 )
+from procscope.envs.coinrun.ground import going_on
 from procscope.envs.coinrun.value import WALL_THEMES, CoinRunValue, Memory
 from procscope.envs.state.layout import EntityRecords
 
@@ -47,6 +48,11 @@ def coins_placed(level: CoinRunValue, coins: Iterable[tuple[SupportsIndex, Suppo
         raise ValueError(f"coins must be cells (x, y); given: {coins!r:.80}") from None
     places = [cell_in_world("a coin", x, y) for x, y in given]
     return {"cells": read_only(coins_of(level.cells, places))}
+
+
+def end_opened(level: CoinRunValue) -> Fields:
+    """Ground instead of the wall behind the level's end."""
+    return {"cells": read_only(going_on(level.cells, level.end_cell()))}
 
 
 def cell_set(level: CoinRunValue, x: SupportsIndex, y: SupportsIndex, kind: str) -> Fields:

@@ -3,6 +3,7 @@
 from procscope.envs.coinrun.labels import frame_columns, level_facts
 from procscope.envs.coinrun.last_step import as_left, without_ending
 from procscope.envs.coinrun.level import CoinRunLevel
+from procscope.envs.coinrun.random_edits import RANDOM_EDITS
 from procscope.envs.coinrun.variants import VARIANTS, agent_anywhere
 from procscope.envs.games import Game
 
@@ -11,6 +12,7 @@ GAME = Game(
     level_type=CoinRunLevel,
     variants=VARIANTS,
     placements={"anywhere": agent_anywhere},
+    random_edits=RANDOM_EDITS,
     level_facts=level_facts,
     frame_columns=frame_columns,
     without_ending=without_ending,

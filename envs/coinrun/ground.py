@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Integer
 
 from procscope.envs.cells import Cell
-from procscope.envs.coinrun.cells import BARRIER, IS_LAVA, IS_WALL
+from procscope.envs.coinrun.cells import BARRIER, IS_LAVA, IS_WALL, OPEN, WALL, WALL_TOP, WORLD_CELLS
 from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, AGENT_HALF_WIDTH, CRATE, ENEMY, SAW
 from procscope.envs.state.layout import EntityRecords
 
@@ -76,6 +76,16 @@ def section_boundaries(cells: Integer[np.ndarray, "y x"]) -> tuple[Cell, ...]:
 def end_cell(cells: Integer[np.ndarray, "y x"]) -> Cell:
     """The cell on the ground where the level ends."""
     return _end(ground_heights(cells))
+
+
+def going_on(cells: Integer[np.ndarray, "y x"], end: Cell) -> Integer[np.ndarray, "y x"]:
+    """The cells with ground as high as at `end` in all columns to its right, up to the world's edge."""
+    x, y = end
+    changed, beyond = cells.copy(), slice(x + 1, WORLD_CELLS - 1)
+    changed[y:-1, beyond] = OPEN
+    changed[:y, beyond] = WALL
+    changed[max(y - 1, 0), beyond] = WALL_TOP
+    return changed
 
 
 def _end(heights: Int[np.ndarray, " x"]) -> Cell:

@@ -137,6 +137,10 @@ class CoinRunLevel(CoinRunValue):
         """This level without a coin: an episode ends at a hazard or at its timeout."""
         return self.with_coins([], allow_unsolvable=True)
 
+    def without_end_wall(self) -> "CoinRunLevel":
+        """This level with the ground going on behind its end, up to the world's edge, instead of the wall there."""
+        return self._edited(True, **edits.end_opened(self))
+
     def with_cell(
         self, x: SupportsIndex, y: SupportsIndex, kind: str, *, allow_unsolvable: bool = False
     ) -> "CoinRunLevel":

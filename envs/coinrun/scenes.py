@@ -25,8 +25,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from procscope.envs.coinrun.cells import IS_WALL, OPEN, WALL, WALL_TOP, WORLD_CELLS
+from procscope.envs.coinrun.cells import IS_WALL, OPEN
 from procscope.envs.coinrun.entities import AGENT_HALF_HEIGHT, obstacle
+from procscope.envs.coinrun.ground import going_on
 from procscope.envs.coinrun.level import CoinRunLevel
 from procscope.envs.coinrun.paint import painted
 from procscope.envs.coinrun.staging import (
@@ -130,12 +131,7 @@ def many_coins(level: CoinRunLevel, count: int = 12, rng: np.random.Generator | 
 def platform_goes_on(level: CoinRunLevel) -> Scene:
     """The ground goes on to the right of the coin, instead of the wall (Figures C.21, C.22)."""
     start, action = reaching(level)
-    x, y = the_coin(start)
-    cells = start.cells.copy()
-    beyond = slice(x + 1, WORLD_CELLS - 1)
-    cells[y:-1, beyond] = OPEN
-    cells[:y, beyond] = WALL
-    cells[max(y - 1, 0), beyond] = WALL_TOP
+    cells = going_on(start.cells, the_coin(start))
     return played("platform-goes-on", start.with_cells(cells, allow_unsolvable=True), action)
 
 

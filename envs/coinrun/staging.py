@@ -29,7 +29,7 @@ LEFT, NOTHING, UP, RIGHT = 1, 4, 5, 7
 REWARD = 10.0
 _WALKING = 12
 """The image of a walking or jumping agent."""
-_BEFORE_TOUCH = 0.8
+BEFORE_TOUCH = 0.8
 """Cells between the agent's centre and the coin's cell when the next step at running speed touches it."""
 
 
@@ -61,8 +61,8 @@ def reaching(level: CoinRunLevel) -> tuple[CoinRunLevel, int]:
     level = level.with_coin(x, y, allow_unsolvable=True)
     standing = y + AGENT_HALF_HEIGHT
     for action, place, velocity in (
-        (RIGHT, (x - _BEFORE_TOUCH, standing), (TOP_SPEED, 0.0)),
-        (LEFT, (x + 1 + _BEFORE_TOUCH, standing), (-TOP_SPEED, 0.0)),
+        (RIGHT, (x - BEFORE_TOUCH, standing), (TOP_SPEED, 0.0)),
+        (LEFT, (x + 1 + BEFORE_TOUCH, standing), (-TOP_SPEED, 0.0)),
         (NOTHING, (x + 0.5, y + 1.5 + AGENT_HALF_HEIGHT), (0.0, -0.5)),
     ):
         columns = {int(place[0] - 0.499), int(place[0] + 0.499)}

@@ -46,6 +46,11 @@ def no_coin(level: CoinRunLevel, rng: np.random.Generator) -> CoinRunLevel:
     return level.without_coin()
 
 
+def no_end_wall(level: CoinRunLevel, rng: np.random.Generator) -> CoinRunLevel:
+    """The ground goes on where the wall behind the level's end is, up to the world's edge; the coin stays."""
+    return level.without_end_wall()
+
+
 def no_hazards(level: CoinRunLevel, rng: np.random.Generator) -> CoinRunLevel:
     """No saws, enemies or lava; pits and crates stay."""
     return level.without_hazards()
@@ -94,6 +99,7 @@ VARIANTS: dict[str, LevelFunction] = {
     "coin-at-end": coin_at_end,
     "coin-anywhere": coin_anywhere,
     "no-coin": no_coin,
+    "no-end-wall": no_end_wall,
     "no-hazards": no_hazards,
     "fixed-theme": fixed_theme,
     "no-background": no_background,

@@ -5,6 +5,7 @@ import struct
 from procscope.envs.games import Game
 from procscope.envs.heist.labels import frame_columns, level_facts
 from procscope.envs.heist.level import HeistLevel
+from procscope.envs.heist.random_edits import RANDOM_EDITS
 from procscope.envs.heist.records import GEM
 from procscope.envs.heist.variants import VARIANTS, agent_anywhere, midway
 from procscope.envs.state.batch import read_batch
@@ -40,6 +41,7 @@ GAME = Game(
     level_type=HeistLevel,
     variants=VARIANTS,
     placements={"anywhere": agent_anywhere, "midway": midway},
+    random_edits=RANDOM_EDITS,
     level_facts=level_facts,
     frame_columns=frame_columns,
     without_ending=without_ending,

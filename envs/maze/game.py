@@ -4,6 +4,7 @@ from procscope.envs.games import Game
 from procscope.envs.maze.bytes import CHEESE
 from procscope.envs.maze.labels import frame_columns, level_facts
 from procscope.envs.maze.level import MazeLevel
+from procscope.envs.maze.random_edits import RANDOM_EDITS
 from procscope.envs.maze.variants import VARIANTS, mouse_anywhere, mouse_at_decision_square
 from procscope.envs.state.batch import read_batch
 from procscope.envs.state.rules import FREE
@@ -28,6 +29,7 @@ GAME = Game(
     level_type=MazeLevel,
     variants=VARIANTS,
     placements={"anywhere": mouse_anywhere, "decision-square": mouse_at_decision_square},
+    random_edits=RANDOM_EDITS,
     level_facts=level_facts,
     frame_columns=frame_columns,
     without_ending=without_ending,

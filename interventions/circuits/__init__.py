@@ -10,6 +10,8 @@
 ``logit_attribution``     what each channel and position of the last map adds to a logit difference
 ``integrated_gradients``  what each pixel adds
 ``occlusion``             what covering a window of pixels takes away
+``grad_cam``              where in a map the channels lie that count
+``captum_forward``        any other method of Captum's
 
 Beneath them: ``sites``, ``effects`` (the result of patching), ``estimates``, ``gradients``, ``linear_path``,
 ``pictures``.

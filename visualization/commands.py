@@ -1,0 +1,90 @@
+"""The command `visualize`: an atlas of a layer, browsable from disk.
+
+Nothing heavy is imported before a command is called: `procscope --help` imports this file for the docstrings.
+"""
+
+from pathlib import Path
+
+
+def visualize(
+    model: str,
+    hook: str,
+    method: tuple[str, ...] = ("lucid", "levels", "frames", "patches", "quantiles"),
+    out: Path = Path("atlas"),
+    cache: str | None = None,
+    frames: int = 5_000,
+    channels: tuple[int, ...] = (),
+    directions: Path | None = None,
+    seeds: int = 2,
+    steps: int = 0,
+    examples: int = 6,
+    patch_pixels: int = 24,
+    level_starts: int = 4,
+    level_rounds: int = 20,
+    batch: int = 32,
+    seed: int = 0,
+    device: str = "cpu",
+) -> None:
+    """Show what each unit of a layer wants to see: a page with a row a unit and a column a method.
+
+    Methods: lucid, lucid-plain-colours, pixels, dissertation, heist-notes and centre-patch make pictures; levels
+    searches for levels; frames, patches and quantiles are from data. Interrupted, the same command goes on where it was; with more methods
+    or channels it keeps what is there.
+
+    Args:
+        model: a model's name or a path to a checkpoint.
+        hook: the hook point, such as conv_out.
+        method: columns of the page, in order; without patches, if the layer has no maps.
+        out: folder; the page comes to OUT/MODEL/HOOK/index.html, and OUT/index.html lists all layers.
+        cache: an activation cache of this network with this hook point and --keep-frames; without it, one is built.
+        frames: of the cache that is built.
+        channels: which channels; all without it.
+        directions: a .npy file of directions [unit, channel], in place of channels.
+        seeds: synthetic pictures of a unit.
+        steps: of synthetic pictures; 0 for those of the method.
+        examples: frames and patches of a unit.
+        patch_pixels: side of the largest patch.
+        level_starts: levels that a search begins with.
+        level_rounds: rounds of edits of a search.
+        batch: units whose pictures are optimised together.
+        seed: of pictures, searches and the cache that is built.
+        device: of the network: cpu, cuda, auto.
+    """
+    from procscope.activations.cache import ActivationCache
+    from procscope.visualization.atlas.build import build_atlas
+    from procscope.visualization.atlas.page import write_atlas, write_index
+    from procscope.visualization.atlas.settings import AtlasSettings
+    from procscope.visualization.atlas.sources import cache_for, chosen_units
+    from procscope.workbench.checkpoints import load_network
+    from procscope.workbench.devices import choose_device
+    from procscope.workbench.parallel import one_thread
+    from procscope.workbench.provenance import command_line
+
+    settings = AtlasSettings(
+        method,
+        seeds,
+        steps,
+        examples,
+        patch_pixels,
+        level_starts,
+        level_rounds,
+        batch,
+        seed,
+    )
+    loaded = load_network(model, str(choose_device(device)))
+    of_model = out / Path(loaded.name).name.removesuffix(".safetensors")
+    directory = of_model / hook
+    with one_thread():
+        opened = (
+            ActivationCache.open(cache)
+            if cache
+            else cache_for(loaded, hook, frames, seed, of_model / "caches" / hook, say=print)
+        )
+        units = chosen_units(opened, hook, channels, directions)
+        atlas = build_atlas(loaded, opened, units, settings, directory, progress=True, say=print)
+    page = write_atlas(atlas, directory, command_line())
+    write_index(out)
+    for entry in atlas.entries.values():
+        if entry.problem and entry.method == settings.methods[0]:
+            print(f"{entry.unit}: {entry.problem}")
+    print(page)
