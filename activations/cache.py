@@ -16,6 +16,7 @@ Axes: `frame` rows of the cache.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from torch import nn
 
 from procscope.activations.cache_format import ATTRIBUTE, CacheSpec, labels_path
 from procscope.activations.hooks import HookedModules
+from procscope.activations.kept_blocks import KeptBlocks
 from procscope.workbench.checkpoints import weights_hash
 from procscope.workbench.plugins import suggest
 
@@ -64,6 +66,7 @@ class ActivationCache:
     def __init__(self, path: str, group: zarr.Group, spec: CacheSpec):
         self.path, self.spec = path, spec
         self._group = group
+        self.kept = KeptBlocks()
 
     @classmethod
     def open(cls, path: str | Path, model: nn.Module | str | None = None) -> "ActivationCache":
@@ -131,12 +134,11 @@ class ActivationCache:
     @property
     def counts(self) -> dict[str, int]:
         """Of all that was played for its rows, where not all is kept (pairs): transitions, episodes and the like."""
-        total: dict[str, int] = {}
+        total: Counter[str] = Counter()
         for block in range(self.spec.n_blocks):
             metadata = self._read_labels(block, []).schema.metadata or {}
-            for what, count in json.loads(metadata.get(b"counts", b"{}")).items():
-                total[what] = total.get(what, 0) + count
-        return total
+            total.update(json.loads(metadata.get(b"counts", b"{}")))
+        return dict(total)
 
     def activations(self, hook_point: str) -> zarr.Array:
         """The activations at a hook point, [frame, ...]: nothing is read until it is sliced.
@@ -193,8 +195,7 @@ class ActivationCache:
             with_frames: read the observations, too.
             only: which frames, one truth value for each; None for all.
 
-        Raises:
-            ValueError: an unknown hook point or column, frames that were not stored, another number of truth values.
+        Raises ValueError: an unknown hook point or column, frames not stored, another number of truth values.
         """
         if batch_size < 1:
             raise ValueError(f"expected a batch size of at least 1, got {batch_size}")
@@ -216,9 +217,8 @@ class ActivationCache:
     ) -> Iterator[CacheBatch]:
         rng = None if shuffle is None else np.random.default_rng(shuffle)
         blocks = np.arange(self.spec.n_blocks) if rng is None else rng.permutation(self.spec.n_blocks)
-        block_bytes = self.spec.block_frames * max(
-            1, sum(self.spec.arrays[p].bytes_per_frame for p in arrays)
-        )
+        frame_bytes = sum(self.spec.arrays[path].bytes_per_frame for path in arrays)
+        block_bytes = self.spec.block_frames * max(1, frame_bytes)
         pool_blocks = 1 if rng is None else max(1, POOL_BYTES // block_bytes)
         left: list[dict[str, np.ndarray]] = []
         for start in range(0, len(blocks), pool_blocks):
@@ -238,13 +238,17 @@ class ActivationCache:
         self, block: int, arrays: dict[str, zarr.Array], labels: list[str], only: np.ndarray | None
     ) -> dict[str, np.ndarray]:
         frames = self.spec.block_slice(block)
-        table = self._read_labels(block, labels)
-        rows = (
-            {"index": np.arange(frames.start, frames.stop)}
-            | {path: np.asarray(array[frames]) for path, array in arrays.items()}
-            | {f"labels/{name}": column_values(table[name]) for name in labels}
-        )
-        return rows if only is None else {key: array[only[frames]] for key, array in rows.items()}
+
+        def read() -> dict[str, np.ndarray]:
+            table = self._read_labels(block, labels)
+            return (
+                {"index": np.arange(frames.start, frames.stop)}
+                | {path: np.asarray(array[frames]) for path, array in arrays.items()}
+                | {f"labels/{name}": column_values(table[name]) for name in labels}
+            )
+
+        rows = self.kept.get((block, tuple(arrays), tuple(labels)), read)
+        return rows if only is None else {name: array[only[frames]] for name, array in rows.items()}
 
     def _require_finished(self) -> None:
         """By the commit records, which `fsspec` can list wherever the cache lies."""

@@ -139,8 +139,9 @@ def capture(
                 states.append(reading.state)
     activations = {name: rows.arrays[f"activation {name}"] for name in points}
     after = torch.cat(states) if states else None
-    said = (rows.arrays.get(name) for name in ("logits", "value"))
-    return Captured(activations, *said, after, rows.arrays.get("rewards"))
+    return Captured(
+        activations, rows.arrays.get("logits"), rows.arrays.get("value"), after, rows.arrays.get("rewards")
+    )
 
 
 class _Rows:

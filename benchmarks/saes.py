@@ -9,8 +9,8 @@ same width, k and batch for all:
 
     ours        `FusedTopK` and Adam as `train_sae` runs them
     sae-lens    `SAETrainer` with a `TopKTrainingSAE`, its defaults
-    sparsify    `SparseCoder` with the steps of its trainer (unit decoder rows, its fvu loss), and Adam; what it compiles
-                runs as it is where there is no compiler
+    sparsify    `SparseCoder` with the steps of its trainer (unit decoder rows, its fvu loss), and Adam; what it
+                compiles runs as it is where there is no compiler
     matmul      three dense products of the batch and the weights: what a step with a dense forward pass and sparse
                 gradients would take if nothing but that were done (the "dense-matmul limit")
 
@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from interleaved import interleave
 from torch import Tensor
 
-from interleaved import interleave
 from procscope.saes.config import SaeConfig
 from procscope.saes.learners import FusedTopK
 from procscope.saes.normalisation import Normalisation

@@ -15,9 +15,10 @@ from typing import Any
 from torch import nn
 
 from procscope.activations.channel_sums import ChannelSums, channel_sums
+from procscope.envs.heist.pairs import Stages
 from procscope.experiments.heist_entities_numbers import DIRECTION, METRICS, SWEEP, record_numbers
 from procscope.experiments.heist_entities_report import write_report
-from procscope.experiments.heist_entities_results import CheeseStudy, EntityStudy, Tracked
+from procscope.experiments.heist_entities_results import ANY, ENGINE, CheeseStudy, EntityStudy, Tracked
 from procscope.experiments.heist_entities_setup import SCALES, Config, Levels, draw_levels
 from procscope.experiments.heist_networks import centers_of, open_saes, places_of
 from procscope.experiments.maze_networks import open_networks, training_of
@@ -61,14 +62,15 @@ def study_heist(
     encoders = open_saes([model], config.saes)
     last = places_of(model).last
 
-    def next_keys(network: nn.Module, own: bool) -> Mapping[str, NextKeys]:
+    def next_keys(network: nn.Module, stages: Sequence[Stages], own: bool) -> Mapping[str, NextKeys]:
         return {
             name: read_next_keys(
-                network, levels.stages, name, center=center, encoder=encoders.get(name) if own else None
+                network, stages, name, center=center, encoder=encoders.get(name) if own else None
             )
             for name, center in zip(rooms.hook_points, centers_of(model, rooms.hook_points), strict=True)
         }
 
+    by_colours = {ENGINE: levels.stages, ANY: levels.recoloured}
     directions = find_direction_channels(model.network, levels.corners, last)
     untrained = _untrained_readouts(others, levels, last)
     chosen = {move.name.lower(): directions.best([move]) for move in DIRECTIONS}
@@ -77,8 +79,11 @@ def study_heist(
         training_of(model),
         rooms,
         mazes,
-        next_keys(model.network, True),
-        [next_keys(network, False) for network in others],
+        {colours: next_keys(model.network, stages, True) for colours, stages in by_colours.items()},
+        {
+            colours: [next_keys(network, stages, False) for network in others]
+            for colours, stages in by_colours.items()
+        },
         directions,
         readouts(directions, channel_sums(model.network, levels.midway, last)),
         {name: [each[name] for each in untrained] for name in chosen},
@@ -149,8 +154,8 @@ def _untrained_readouts(
 
 EXPERIMENT = Experiment(
     name="heist-entities",
-    question="Which units of a Heist network follow the keys, the locks and the gem when they are moved, which tells the "
-    "key that comes next, and which tell the direction to go; by more than in networks that nobody trained?",
+    question="Which units of a Heist network follow the keys, the locks and the gem when they are moved, which tells "
+    "the key that comes next, and which tell the direction to go; by more than in networks that nobody trained?",
     targets=(SWEEP, METRICS, DIRECTION),
     scales=SCALES,
     run=run,

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from procscope.experiments.heist_entities_results import (
+    ANY,
+    ENGINE,
     KEYS,
     SHUFFLED,
     THINGS,
@@ -44,6 +46,7 @@ def record_numbers(
             f"{METRICS}/over_untrained",
             f"{METRICS}/over_shuffled",
             f"{SWEEP}/next_key_over_untrained",
+            f"{SWEEP}/next_key_any_colours_over_untrained",
             f"{DIRECTION}/auroc",
         ],
     )
@@ -119,14 +122,20 @@ def _record_tracking(ledger: Ledger, study: EntityStudy) -> None:
 
 
 def _record_next_key(ledger: Ledger, study: EntityStudy) -> None:
-    found = study.next_key()
-    ledger.add(
-        f"{SWEEP}/next_key",
-        lambda: mean_over_levels(found.right),
-        study.where | {"unit": str(found.unit)},
-        "share",
-    )
-    ledger.add(f"{SWEEP}/next_key_over_untrained", study.next_key_over_untrained, study.where, "share")
+    for colours, name in ((ENGINE, "next_key"), (ANY, "next_key_any_colours")):
+        found = study.next_key(colours)
+        ledger.add(
+            f"{SWEEP}/{name}",
+            lambda f=found: mean_over_levels(f.right),
+            study.where | {"unit": str(found.unit)},
+            "share",
+        )
+        ledger.add(
+            f"{SWEEP}/{name}_over_untrained",
+            lambda c=colours: study.next_key_over_untrained(c),
+            study.where,
+            "share",
+        )
 
 
 def _record_directions(ledger: Ledger, study: EntityStudy) -> None:

@@ -44,9 +44,9 @@ def write_report(
     record = ledger.record
     record.say(
         "In short",
-        "Asked: when one key, lock or the gem is moved and all else stays, which channels follow it, and is there one for "
-        "what comes next, or for the direction to go? Channels are chosen on half of the levels and judged on the other "
-        "half; untrained networks and shuffled places go through the same choice.\n\n"
+        "Asked: when one key, lock or the gem is moved and all else stays, which channels follow it, and is there "
+        "one for what comes next, or for the direction to go? Channels are chosen on half of the levels and "
+        "judged on the other half; untrained networks and shuffled places go through the same choice.\n\n"
         + "\n".join(_line(ledger, study) for study in studies),
     )
     for target in (SWEEP, METRICS, DIRECTION):
@@ -54,8 +54,9 @@ def write_report(
     record.figure(
         "overlap",
         scores_figure(studies, "overlap", "change"),
-        "Overlap of what the thing's place changes with the thing's own positions: best unit for each thing, chosen on half "
-        "of the levels, judged on the others (95% bootstrap over levels); of untrained networks the mean over draws.",
+        "Overlap of what the thing's place changes with the thing's own positions: best unit for each thing, "
+        "chosen on half of the levels, judged on the others (95% bootstrap over levels); of untrained networks "
+        "the mean over draws.",
     )
     record.figure(
         "equivariance",
@@ -65,8 +66,8 @@ def write_report(
     record.figure(
         "agents",
         agents_figure(studies, levels, config),
-        "Open room: equivariance of the unit that follows the keys best, by where the agent is, for each key (mean over "
-        "rooms).",
+        "Open room: equivariance of the unit that follows the keys best, by where the agent is, for each key "
+        "(mean over rooms).",
     )
     record.figure(
         "directions",
@@ -76,14 +77,14 @@ def write_report(
     record.table(
         "units",
         pd.DataFrame([row for study in studies for row in unit_rows(study)]),
-        "The best unit for each thing, by setting, mass and measure, with its score on the levels that judge, and what the "
-        "best unit of untrained networks and of shuffled places scores there.",
+        "The best unit for each thing, by setting, mass and measure, with its score on the levels that judge, and "
+        "what the best unit of untrained networks and of shuffled places scores there.",
     )
     record.table(
         "followers",
         pd.DataFrame([row for study in studies for row in follower_rows(study)]),
-        "Units whose overlap with a thing is above that of every unit of every untrained network, on both halves of the "
-        "levels, and how many things each follows.",
+        "Units whose overlap with a thing is above that of every unit of every untrained network, on both halves "
+        "of the levels, and how many things each follows.",
     )
     record.table(
         "directions",
@@ -92,8 +93,8 @@ def write_report(
     )
     record.say(
         "What differs from the source",
-        "- A full ring of 16 cells, every thing moved the same way, and many places of the agent; the source has nine "
-        "frames. Beside open rooms, mazes of the engine.\n"
+        "- A full ring of 16 cells, every thing moved the same way, and many places of the agent; the source has "
+        "nine frames. Beside open rooms, mazes of the engine.\n"
         "- The source names its measures in words; formulas are those of its public code, where there is one. "
         "Predictiveness is R² on places left out.\n"
         "- Units are chosen and judged on different levels; baselines are ours.\n"
@@ -112,20 +113,22 @@ def _line(ledger: Ledger, study: EntityStudy) -> str:
         for thing in THINGS
     )
     directions = ", ".join(
-        f"{move.name.lower()} {quote(f'{DIRECTION}/auroc', direction=move.name.lower(), interval=False)} (over untrained "
-        f"{quote(f'{DIRECTION}/over_untrained', direction=move.name.lower(), interval=False)})"
+        f"{move.name.lower()} {quote(f'{DIRECTION}/auroc', direction=move.name.lower(), interval=False)} (over "
+        f"untrained {quote(f'{DIRECTION}/over_untrained', direction=move.name.lower(), interval=False)})"
         for move in DIRECTIONS
     )
     return (
         f"- `{short_name(study.model)}`: one unit follows all three keys round the room with a cosine of "
         f"{quote(f'{SWEEP}/follows_keys', **room)} for the key that it follows least, "
-        f"{quote(f'{METRICS}/over_untrained', **(room | {'thing': 'keys'}))} more than in untrained networks on average "
-        f"over keys; where the agent is changes its cosine for the blue key by "
-        f"{quote(f'{SWEEP}/agent_spread', thing='blue key', mass='activation')}. In mazes, what a key's place changes "
-        f"overlaps with it by {quote(f'{METRICS}/over_untrained', **maze)} more than in untrained networks. Units above "
-        f"all untrained ones: {counts}. The next key is told from the one after it at both stages by one unit in "
-        f"{quote(f'{SWEEP}/next_key')} of levels ({quote(f'{SWEEP}/next_key_over_untrained')} more than untrained; chance "
-        f"25%). Directions to go, AUROC of the chosen channel's sum: {directions}."
+        f"{quote(f'{METRICS}/over_untrained', **(room | {'thing': 'keys'}))} more than in untrained networks on "
+        "average over keys; where the agent is changes its cosine for the blue key by "
+        f"{quote(f'{SWEEP}/agent_spread', thing='blue key', mass='activation')}. In mazes, what a key's place "
+        f"changes overlaps with it by {quote(f'{METRICS}/over_untrained', **maze)} more than in untrained "
+        f"networks. Units above all untrained ones: {counts}. The next key is told from the one after it at both "
+        f"stages by one unit in {quote(f'{SWEEP}/next_key')} of levels "
+        f"({quote(f'{SWEEP}/next_key_over_untrained')} more than untrained), with colours exchanged at random in "
+        f"{quote(f'{SWEEP}/next_key_any_colours')} ({quote(f'{SWEEP}/next_key_any_colours_over_untrained')} more; "
+        f"chance 25%). Directions to go, AUROC of the chosen channel's sum: {directions}."
     )
 
 
@@ -166,12 +169,12 @@ def agents_figure(studies: Sequence[EntityStudy], levels: Levels, config: Config
         for key in KEYS:
             by_agent = np.array(
                 [
-                    np.array(level[key][unit.hook_point]["activation"]["by_agent"])[:, unit.index]
+                    np.array(level[key][unit.hook_point]["activation"]["by_agent"])[:, unit.number]
                     for level in study.rooms.trained
                 ]
             ).mean(axis=0)
             panels.append(HeatPanel(f"{unit}, {key}", room, agents, by_agent))
-    return plot_heat_panels(panels, label="equivariance (cosine)", low=-1.0, columns=3)
+    return plot_heat_panels(panels, label="equivariance (cosine)", columns=3)
 
 
 def directions_figure(studies: Sequence[EntityStudy], count: int = 8) -> Figure:

@@ -28,14 +28,18 @@ THINGS = (*KEYS, *LOCKS, "gem")
 TRAINED, SHUFFLED, UNTRAINED = "trained", "shuffled", "untrained"
 
 
+ENGINE, ANY = "engine", "any"
+"""Orders of key colours along the plan: the engine's, always the same, and random ones."""
+
+
 class Unit(NamedTuple):
     """A channel or latent."""
 
     hook_point: str
-    index: int
+    number: int
 
     def __str__(self) -> str:
-        return f"{self.hook_point}/{self.index}"
+        return f"{self.hook_point}/{self.number}"
 
 
 class Judged(NamedTuple):
@@ -136,7 +140,7 @@ class Tracked:
         """
         by_agent = np.array(
             [
-                np.array(level[thing][unit.hook_point][mass]["by_agent"])[:, unit.index]
+                np.array(level[thing][unit.hook_point][mass]["by_agent"])[:, unit.number]
                 for level in self.trained
             ]
         )
@@ -148,7 +152,8 @@ class Tracked:
         )
 
     def followers(self, thing: str, measure: str = "overlap", mass: str = "change") -> list[Unit]:
-        """Units that follow the thing better than any unit of any untrained network does, on both halves of levels."""
+        """Units that follow the thing better than any unit of any untrained network does, on both halves of "
+        "levels."""
         bar = [
             max(
                 self.scores([thing], mass, measure, UNTRAINED, draw)[part].mean(axis=0).max()
@@ -211,9 +216,9 @@ class EntityStudy:
     training: str
     rooms: Tracked
     mazes: Tracked
-    next_keys: Mapping[str, NextKeys]
-    """By hook point."""
-    untrained_next_keys: Sequence[Mapping[str, NextKeys]]
+    next_keys: Mapping[str, Mapping[str, NextKeys]]
+    """By order of colours, then by hook point."""
+    untrained_next_keys: Mapping[str, Sequence[Mapping[str, NextKeys]]]
     directions: DirectionChannels
     readouts: Mapping[str, DirectionReadout]
     """By direction, of the channel chosen for it."""
@@ -227,13 +232,14 @@ class EntityStudy:
     def where(self) -> dict[str, Any]:
         return {"model": self.model, "training": self.training}
 
-    def next_key(self) -> NextKeyUnit:
-        return best_next_key(self.next_keys)
+    def next_key(self, colours: str) -> NextKeyUnit:
+        """The best unit in levels with this order of colours."""
+        return best_next_key(self.next_keys[colours])
 
-    def next_key_over_untrained(self) -> Interval:
-        """Share of levels with both stages right, less the mean over untrained networks, each with its own best unit."""
-        theirs = np.mean([best_next_key(read).right for read in self.untrained_next_keys], axis=0)
-        return mean_over_levels(self.next_key().right - theirs)
+    def next_key_over_untrained(self, colours: str) -> Interval:
+        """Share of levels with both stages right, less the mean over untrained networks, each with its own best."""
+        theirs = np.mean([best_next_key(read).right for read in self.untrained_next_keys[colours]], axis=0)
+        return mean_over_levels(self.next_key(colours).right - theirs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from procscope.envs.engine import TEST_SEEDS
 from procscope.envs.heist import HeistLevel
-from procscope.envs.heist.pairs import CornerPair, Stages, corner_pairs, stages_of
+from procscope.envs.heist.pairs import CornerPair, Stages, corner_pairs, recoloured, stages_of
 from procscope.envs.level_frames import LevelFrames, frames_from_seeds
 from procscope.envs.maze import MazeLevel
 from procscope.envs.starting_states import starting_states
@@ -52,9 +52,9 @@ class Config:
     def __post_init__(self) -> None:
         if min(self.rooms, self.mazes, self.stages) < 4 or self.untrained < 1 or self.corners < 2:
             raise ValueError(
-                f"expected at least four rooms, mazes and levels with stages (half of them choose, half judge), two base "
-                f"mazes with corners and one untrained network; given {self.rooms}, {self.mazes}, {self.stages}, "
-                f"{self.corners}, {self.untrained}"
+                "expected at least four rooms, mazes and levels with stages (half of them choose, half judge), "
+                f"two base mazes with corners and one untrained network; given {self.rooms}, {self.mazes}, "
+                f"{self.stages}, {self.corners}, {self.untrained}"
             )
 
 
@@ -84,6 +84,8 @@ class Levels(NamedTuple):
     mazes: list[HeistLevel]
     cheese: list[MazeLevel]
     stages: list[Stages]
+    recoloured: list[Stages]
+    """The same levels with their colours exchanged at random: there, the order of colours is not that of the plan."""
     corners: list[tuple[CornerPair, ...]]
     midway: LevelFrames
 
@@ -103,7 +105,10 @@ def draw_levels(config: Config, seed: int) -> Levels:
     after = first + 10**6
     midway = frames_from_seeds("heist", range(after, after + config.readout_levels), ["midway"])
     stages = [stages_of(level) for level in with_three[config.mazes :]]
-    return Levels(rooms, with_three[: config.mazes], cheese, stages, corners, midway)
+    other_colours = [
+        stages_of(recoloured(level, rng.permutation(3).tolist())) for level in with_three[config.mazes :]
+    ]
+    return Levels(rooms, with_three[: config.mazes], cheese, stages, other_colours, corners, midway)
 
 
 def _with_three_keys(first_seed: int, count: int) -> list[HeistLevel]:

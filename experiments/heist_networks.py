@@ -17,8 +17,7 @@ from procscope.agents.networks.interpretable_cnn import InterpretableCnn
 from procscope.envs.engine import scratch_engine
 from procscope.envs.maze.geometry import MIDDLE
 from procscope.interventions.goal_tracking import center_of
-from procscope.probes.encoding import Encoder
-from procscope.saes.sae import load_sae
+from procscope.saes.sae import Sae, load_sae
 from procscope.workbench.checkpoints import LoadedModel
 
 
@@ -36,7 +35,9 @@ class Places(NamedTuple):
 
 
 PLACES = {
-    "impala": Places(("block1.res2", "block2.res2", "block3.res2", "conv_out"), "block2.res2", "conv_out", "fc"),
+    "impala": Places(
+        ("block1.res2", "block2.res2", "block3.res2", "conv_out"), "block2.res2", "conv_out", "fc"
+    ),
     "interpretable-cnn": Places(("relu1a", "relu2b", "relu3a", "relu4a"), "relu3a", "relu4a", "fc2"),
 }
 """By architecture, as checkpoints name it."""
@@ -47,8 +48,8 @@ def places_of(model: LoadedModel) -> Places:
     name = model.header.architecture
     if name not in PLACES:
         raise ValueError(
-            f"expected a network of the architectures {', '.join(PLACES)}, whose hook points are known; {model.name} is "
-            f"{name!r}. Add its hook points to PLACES"
+            f"expected a network of the architectures {', '.join(PLACES)}, whose hook points are known; "
+            f"{model.name} is {name!r}. Add its hook points to PLACES"
         )
     return PLACES[name]
 
@@ -68,13 +69,13 @@ def centers_of(model: LoadedModel, hook_points: Sequence[str]) -> tuple[float, .
     return tuple(map_center(model.network, maps[name].shape[-1]) for name in hook_points)
 
 
-def open_saes(models: Sequence[LoadedModel], saes: Sequence[str]) -> dict[str, Encoder]:
+def open_saes(models: Sequence[LoadedModel], saes: Sequence[str]) -> dict[str, Sae]:
     """The autoencoders of these files that were trained on one of the networks, by hook point.
 
     Raises ValueError: with several networks (a whole run), a file that was trained on none of them; two of one hook
     point.
     """
-    found: dict[str, Encoder] = {}
+    found: dict[str, Sae] = {}
     hashes = {model.weights_hash for model in models}
     for path in saes:
         trained = load_sae(path)

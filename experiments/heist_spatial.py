@@ -67,8 +67,8 @@ def study_one(planned: dict[str, Any]) -> dict[str, Any]:
     loaded = load_network(study.model)
     if loaded.weights_hash != study.weights_hash:
         raise ValueError(
-            f"{study.model} has the weights {loaded.weights_hash[:16]}, the study is about {study.weights_hash[:16]}. "
-            "Start it anew with the network as it is now"
+            f"{study.model} has the weights {loaded.weights_hash[:16]}, the study is about "
+            f"{study.weights_hash[:16]}. Start it anew with the network as it is now"
         )
     return STUDIES[planned["kind"]](loaded.network, study)
 

@@ -35,7 +35,10 @@ def _record_frames(ledger: Ledger, frames: FramesResult, where: dict) -> None:
     k = frames.quarter
     ledger.add(f"{TARGET}/near_share", lambda: frames.share("near"), where, "share")
     ledger.add(
-        f"{TARGET}/redundancy", lambda: frames.difference(f"patch {k}", "patch 1"), where | {"count": k}, "share"
+        f"{TARGET}/redundancy",
+        lambda: frames.difference(f"patch {k}", "patch 1"),
+        where | {"count": k},
+        "share",
     )
     ledger.add(
         f"{TARGET}/trackers_over_random",
@@ -75,5 +78,3 @@ def _record_play(ledger: Ledger, play: PlayResult, where: dict) -> None:
         f"{TARGET}/vector_over_spot", lambda: play.over(VECTOR, best), where | {"chosen": best}, "share"
     )
     ledger.add(f"{TARGET}/vector_of_moving", lambda: play.difference(VECTOR, MOVED), where, "share")
-
-

@@ -71,11 +71,13 @@ class PlayResult:
         return list(self.found["arms"])
 
     def share(self, arm: str, outcome: str = "fake_first") -> Float64[np.ndarray, " pair"]:
-        """Share of each pair's episodes in which the agent comes to the made-up place (`key_first`: the key) first."""
+        """Share of each pair's episodes in which the agent comes to the made-up place (`key_first`: the key) "
+        "first."""
         return np.array(self.found["arms"][arm][outcome], dtype=np.float64) / self.study.repeats
 
     def reached(self, arm: str, outcome: str = "fake_first") -> Interval:
-        return _mean(self.share(arm, outcome))
+        found = _mean(self.share(arm, outcome))
+        return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
     def difference(self, arm: str, other: str, outcome: str = "fake_first") -> Interval:
         return _mean(self.share(arm, outcome) - self.share(other, outcome))
@@ -113,5 +115,3 @@ def _mean(values: Float64[np.ndarray, " pair"]) -> Interval:
         n, value = len(values), float(values[0])
         return Interval(value, value - 3 / n, value + 3 / n, n)
     return bootstrap_means(values[:, None], rng=np.random.default_rng(0))[0]
-
-

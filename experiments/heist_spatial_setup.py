@@ -36,8 +36,9 @@ class Config:
     def __post_init__(self) -> None:
         if self.pairs < 4 or self.tracking_levels < 2 or min(self.counts, default=0) < 1 or not self.rests:
             raise ValueError(
-                f"expected at least four levels to edit (half of them choose the best edit), two to choose channels on, "
-                f"counts from 1 and a rest; given {self.pairs}, {self.tracking_levels}, {self.counts}, {self.rests}"
+                "expected at least four levels to edit (half of them choose the best edit), two to choose "
+                f"channels on, counts from 1 and a rest; given {self.pairs}, {self.tracking_levels}, "
+                f"{self.counts}, {self.rests}"
             )
         if 1 not in self.counts or 1.0 not in self.times:
             raise ValueError(

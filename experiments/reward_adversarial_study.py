@@ -99,7 +99,10 @@ class Studied(NamedTuple):
             for name, found in result["attacks"].items()
         }
         judged = JudgedNetwork(study.name, study.kind, result["loss"], result["floor"], result["n"], attacked)
-        probes = [Probed(*row[:-1], Interval(*row[-1])) for row in result["probes"]]
+        probes = [
+            Probed(layer, target, filtered, loss, guess, Interval(*share))
+            for layer, target, filtered, loss, guess, share in result["probes"]
+        ]
         return cls(study, judged, probes)
 
 

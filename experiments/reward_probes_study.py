@@ -112,7 +112,7 @@ def measure(model: LoadedModel, cache: ActivationCache, member: Member) -> dict[
         settings = ProbeSettings(target=tuple(quantities.values()), folds=member.folds, alphas=ALPHAS)
         for weights, layers in pooled.items():
             for layer, values in layers.items():
-                features = ArrayFeatures(f"layer{layer}", values[targets.rows])
+                features = ArrayFeatures(values[targets.rows], f"layer{layer}")
                 probed = study(features, targets, None, settings, member.seed)
                 found += [
                     [weights, data, layer, names[one.target], one.score.sums.tolist(), one.score.n_samples]

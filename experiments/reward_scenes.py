@@ -27,8 +27,8 @@ class Config:
     """Settings of `reward-scenes`; the defaults are those of the small scale."""
 
     models: tuple[str, ...] = (
-        "coinrun-reward",
-        "coinrun-reward-long",
+        "coinrun-reward-15",
+        "coinrun-reward-40",
         "coinrun-reward-adversarial",
         "heist-reward",
     )

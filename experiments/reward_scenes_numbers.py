@@ -1,7 +1,7 @@
 """The numbers of `reward-scenes`: rewards of scenes and noise, falls from the original, effects of single factors.
 
-As in the text, scenes are made of levels whose original the network rewards (`REWARDED` or more, averaged over the
-actions); the share of such levels is recorded too. As in the text, all 15 outputs of a picture are pooled; means over
+As in the text, scenes are made of levels whose original the network rewards (`REWARDED` or more for the action that is
+played); the share of such levels is recorded too. As in the text, all 15 outputs of a picture are pooled; means over
 them are what is bootstrapped over levels.
 
 Axes: `level`, `quantity`.
@@ -83,8 +83,8 @@ class NetworkScenes(NamedTuple):
 
     @property
     def rewarded(self) -> Bool[np.ndarray, " level"]:
-        """Levels whose original the network rewards; all of them where these are fewer than two."""
-        return self.scenes["original"].mean_output >= REWARDED
+        """Levels whose original the network rewards, by its prediction for the action that is played."""
+        return self.scenes["original"].taken >= REWARDED
 
     @property
     def where(self) -> dict[str, Any]:

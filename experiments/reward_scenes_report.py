@@ -4,7 +4,7 @@ Axes: `level`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -158,7 +158,7 @@ def _noise_row(ledger: Ledger, study: NetworkScenes, kind: str) -> NoiseRow:
 
 def _scene_row(ledger: Ledger, study: NetworkScenes, name: str) -> SceneRow:
     target = "C5.manual-adv-unused" if name in UNUSED else "C5.manual-adv"
-    at = {"model": study.name, "scene": name}
+    at: dict[str, Any] = {"model": study.name, "scene": name}
     reward = ledger.find(f"{target}/reward", **at)
     assert isinstance(reward, Metric)
     deviation = ledger.find(f"{target}/deviation", **at)

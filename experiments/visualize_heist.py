@@ -45,11 +45,11 @@ class Config:
     """Latents of the autoencoder for each channel, as in the notes' code."""
     l1_weight: float = 5.0
     """Penalty on the latents."""
-    samples: int = 1_000_000
+    samples: int = 500_000
     """Places of maps that the autoencoder learns from."""
-    units: int = 16
+    units: int = 12
     """Channels, and latents, drawn at random among those that vary on data."""
-    steps: int = 128
+    steps: int = 64
     """Of synthetic pictures."""
     examples: int = 6
     """Frames and patches of a unit."""
@@ -69,7 +69,12 @@ def run(config: Config, record: RunRecord) -> None:
             "sae": Latents(config.hook_point, sae, range(config.expansion * n_channels)),
         }
         settings = AtlasSettings(
-            METHODS, steps=config.steps, examples=config.examples, batch_pictures=16, seed=record.seed
+            METHODS,
+            steps=config.steps,
+            examples=config.examples,
+            diversity=0.0,  # whether a unit's examples are alike is what is asked
+            batch_pictures=16,
+            seed=record.seed,
         )
         atlases[model.name] = {}
         rng = np.random.default_rng(record.seed)

@@ -1,5 +1,6 @@
 """The report of `visualize-heist`: what was asked, sheets of pictures, the measures by method."""
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -20,7 +21,7 @@ def write_report(
     record: RunRecord, model: LoadedModel, atlases: Mapping[str, Atlas], numbers: HeistNumbers
 ) -> None:
     """Prose, a sheet and a page for each kind of unit, and a table."""
-    raw = atlases["raw"]
+    raw, file_name = atlases["raw"], re.sub(r"[^A-Za-z0-9_-]+", "-", model.name)
     record.say(
         f"What was done with {model.name}",
         f"Pictures of {len(raw.units)} channels of {raw.hook_point} and of {len(atlases['sae'].units)} latents of a "
@@ -32,11 +33,11 @@ def write_report(
         for kind, of_kind in numbers.summaries.items()
         for row in of_kind
     ]
-    record.table(f"measures_{model.name}", pd.DataFrame(rows), "Trust measures by kind of unit and method.")
+    record.table(f"measures_{file_name}", pd.DataFrame(rows), "Trust measures by kind of unit and method.")
     for kind, atlas in atlases.items():
         record.figure(
-            f"{model.name}_{kind}",
+            f"{file_name}_{kind}",
             plot_sheet(atlas, atlas.units[:_SHOWN], pictures=3),
             f"{_KINDS[kind].capitalize()} of {atlas.hook_point}: the first {min(_SHOWN, len(atlas.units))} drawn.",
         )
-        write_atlas(atlas, record.directory / "atlas" / f"{model.name}-{kind}")
+        write_atlas(atlas, record.directory / "atlas" / f"{file_name}-{kind}")

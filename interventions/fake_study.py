@@ -41,6 +41,7 @@ SOURCE_VALUE, SOURCE_RADIUS = 5.0, 1
 """Of the source's public code."""
 MOVED = "key moved"
 SOURCE = "source"
+AT_MEAN = "trackers at their mean"
 CONTROLLED_SHARE = 4
 """One in so many channels: the best trackers that ablation and controls are about."""
 
@@ -141,7 +142,7 @@ def study_play(network: nn.Module, study: FakeStudy) -> dict[str, Any]:
             steer.hook_point, vector=np.repeat(steer.vector.array, study.repeats, axis=0), per_frame=True
         )
     matched: dict[str, GivenArm] = {
-        "trackers at their mean": MeanAblation.of(place.statistics, place.hook_point, quarter),
+        AT_MEAN: MeanAblation.of(place.statistics, place.hook_point, quarter),
         f"spot {len(quarter)} x1 zero": of_level(place.spot_arm(quarter, 1.0, "zero")),
     }
     settings: dict[str, Any] = {"seed": study.seed, "max_steps": study.max_steps}

@@ -37,6 +37,7 @@ from procscope.envs.heist.pairs import MovedPair
 from procscope.envs.heist.value import WORLD_CELLS
 from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze.geometry import MazeGeometry
+from procscope.interventions.carried import log_odds
 from procscope.interventions.effects import action_kl
 from procscope.interventions.frame_sweep import sweep_frames
 from procscope.interventions.goal_tracking import GoalTracking, track_key
@@ -53,7 +54,7 @@ class FakePlace:
     """One hook point as the network has it in both levels of every pair."""
 
     hook_point: str
-    frames: UInt8[np.ndarray, "pair row col rgb"]
+    frames: UInt8[np.ndarray, "pair height width rgb"]
     maps: Float[np.ndarray, "pair channel row col"]
     moved_maps: Float[np.ndarray, "pair channel row col"]
     spots: Int[np.ndarray, "pair rowcol"]
@@ -68,7 +69,7 @@ class FakePlace:
     """On other levels."""
     statistics: ChannelStatistics
     """Of those levels."""
-    key_vector: Float[np.ndarray, "channel row col"]
+    key_vector: Float[np.ndarray, "channel near near"]
     """What a key adds to all channels round its own place, out to `reach`: mean of those levels."""
 
     @property
@@ -153,11 +154,13 @@ def read_place(
     return FakePlace(
         hook_point,
         frames[0],
-        *(each.activations[hook_point] for each in read),
+        read[0].activations[hook_point],
+        read[1].activations[hook_point],
         spots[:, 0],
         spots[:, 1],
         np.array([pair.moves for pair in pairs], dtype=np.int64),
-        *(each.logits_of(network) for each in read),
+        read[0].logits_of(network),
+        read[1].logits_of(network),
         tracked,
         channel_statistics(lying),
         np.mean([_window(change, spot) for change, spot in zip(lying - none, at, strict=True)], axis=0),
@@ -195,14 +198,14 @@ def share_of_moving(toward: Float64[np.ndarray, " pair"], moved: Float64[np.ndar
 def fake_effects(network: nn.Module, place: FakePlace, arms: Mapping[str, GivenArm]) -> dict[str, FakeEffect]:
     """The effect of every arm, and of none under "untouched"."""
     sweep = sweep_frames(network, place.frames, arms, controls=False)
-    base = _log_odds(place.logits, place.moves)
-    moved = _log_odds(place.moved_logits, place.moves) - base
+    base = log_odds(place.logits[None], place.moves)[0]
+    moved = log_odds(place.moved_logits[None], place.moves)[0] - base
     found = {}
     for name in (UNTOUCHED, *arms):
         logits = sweep.logits[name]
         chances = move_probabilities(logits.astype(np.float64))
         found[name] = FakeEffect(
-            _log_odds(logits, place.moves) - base,
+            log_odds(logits[None], place.moves)[0] - base,
             moved,
             chances.argmax(axis=1) == place.moves[:, 1],
             action_kl(place.logits, logits[None])[0],
@@ -221,14 +224,6 @@ def spots_of(
     """The positions that look at cells of a Heist world, moved into the map."""
     geometry = MazeGeometry.of_frames(world, world)
     return np.clip(geometry.cell_to_position(cells, map_size, center), 0, map_size - 1)
-
-
-def _log_odds(
-    logits: Float[np.ndarray, "pair action"], moves: Int[np.ndarray, "pair which"]
-) -> Float64[np.ndarray, " pair"]:
-    chances = move_probabilities(logits.astype(np.float64))
-    rows = np.arange(len(moves))
-    return np.log(chances[rows, moves[:, 1]]) - np.log(chances[rows, moves[:, 0]])
 
 
 def _near(spots: Int[np.ndarray, "pair rowcol"], size: int) -> Bool[np.ndarray, "pair row col"]:

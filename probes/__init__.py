@@ -32,6 +32,14 @@ What makes a number of it:
 ``level_intervals``  bootstrap over levels of ratios of such sums
 ``control``        control tasks and selectivity
 
+Of entities in levels:
+
+``tracking`` ``entity_scenes`` ``entity_study``  does a unit follow a thing that is moved
+``next_key``       is a unit louder at the key that comes next
+``entity_vectors``  what each thing adds to the channels at its place
+``goal_rules``     what a network goes by when it chooses its goal
+``goal_switch`` ``guided_eigen``  handles on the pursued goal, and what feeds a probe
+
 ``study``          all of that for one reading of a network, by the options of ``settings``: ``findings``, ``in_memory``
 ``analysis``       the analysis `probe`, with ``result``, ``report``, ``report_text``, ``report_maps``, ``figures``
 """

@@ -53,7 +53,8 @@ class TrackedLevel:
     """As the level's `to_json` gives it."""
     hook_points: tuple[str, ...]
     centers: tuple[float, ...]
-    """Where the middle of what a position looks at lies, hook point by hook point (`procscope.envs.maze.geometry`)."""
+    """Where the middle of what a position looks at lies, hook point by hook point "
+    "(`procscope.envs.maze.geometry`)."""
     saes: tuple[str, ...]
     places: int
     agents: int
@@ -74,8 +75,8 @@ def study_level(
     """
     if model.weights_hash != one.weights_hash:
         raise ValueError(
-            f"{one.model} has the weights {model.weights_hash[:16]}, the study is about {one.weights_hash[:16]}. Start it "
-            "anew with the network as it is now"
+            f"{one.model} has the weights {model.weights_hash[:16]}, the study is about {one.weights_hash[:16]}. "
+            "Start it anew with the network as it is now"
         )
     network = untrained_like(model, one.untrained) if one.untrained else model.network
     rng = np.random.default_rng((one.seed, 11))

@@ -1,9 +1,10 @@
 """Which units say of a key that it comes next? Levels with three keys at two stages, each unit read at the keys.
 
 When to use: to tell "a key lies here" from "the key to be fetched lies here". At either stage of `Stages` the next key
-and the one after it lie in the same picture; from the first stage to the second the roles move on by a colour. A unit
-that is simply loud at blue keys, or at keys near the agent's start, is right at one stage; one that follows the plan at
-both.
+and the one after it lie in the same picture; from the first stage to the second the roles move on by a key. A unit that
+is loud at one colour, or near the agent's start, is right at one stage; one that follows the plan at both. In the
+engine's levels the plan takes blue, green, red, so that a unit that ranks colours so is right at both as well:
+`procscope.envs.heist.pairs.recoloured` exchanges them.
 
     read = read_next_keys(network, [stages_of(level) for level in levels], "conv_out")
     read.right(unit_sign)                        # [level, unit]: louder at the next key at both stages
@@ -68,8 +69,8 @@ def read_next_keys(
     maps = capture(network, shown.frames, [hook_point], dtype="float32").activations[hook_point]
     if maps.ndim != 4 or maps.shape[2] != maps.shape[3]:
         raise ValueError(
-            f"expected square maps [channel, row, col] at {hook_point!r}; it has shape {maps.shape[1:]} per frame. Choose "
-            "a hook point before the flattening"
+            f"expected square maps [channel, row, col] at {hook_point!r}; it has shape {maps.shape[1:]} per frame. "
+            "Choose a hook point before the flattening"
         )
     if encoder is not None:
         maps = encoded(encoder, maps)

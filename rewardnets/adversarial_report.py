@@ -78,11 +78,11 @@ def report_networks(
         plot_attacks(networks),
         "Predicted reward after each attack: mean and middle half of the examples.",
     )
-    for network in networks:
+    for number, network in enumerate(networks):
         if not all(len(attacked.pairs) for attacked in network.attacked.values()):
             continue  # kept as numbers alone
         record.figure(
-            f"examples-{network.name}",
+            f"examples-{number}",
             plot_examples(network.attacked),
             f"What attacks on {network.name} ended with: frame and next frame, and the predicted reward.",
         )
@@ -105,7 +105,7 @@ def _in_short(ledger: Ledger, networks: Sequence[JudgedNetwork]) -> str:
 
 
 def _row(ledger: Ledger, network: JudgedNetwork, attack: str) -> AttackRow:
-    at = {"model": network.name, "attack": attack}
+    at: dict[str, Any] = {"model": network.name, "attack": attack}
     return AttackRow(
         network.name,
         attack,

@@ -36,7 +36,7 @@ def data_card(data: Transitions) -> str:
         "|---|---|",
         *(f"| {what} | {value} |" for what, value in facts.items()),
         "",
-        "| side | levels | transitions | rewarded | loss of guessing the mean | the same, as played |",
+        "| side | levels | transitions | rewarded | loss of guessing its mean | the same, as played |",
         "|---|---|---|---|---|---|",
         *(_row(data, split) for split in Split),
         "",

@@ -20,6 +20,8 @@ Cost: 13.6 billion multiply-adds a 64x64 picture at width 1 and 0.2 at width 1/8
 fall with the square of `shrink`.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
@@ -54,7 +56,8 @@ class ConvolutionStack(HookedNetwork):
         self.layer0_pre, self.layer0, self.layer1_pre, self.layer1 = (HookPoint() for _ in range(4))
         self.layer2_pre, self.layer2, self.layer3_pre, self.layer3 = (HookPoint() for _ in range(4))
         self.layer4_pre, self.layer4, self.pooled = (HookPoint() for _ in range(3))
-        self.to(memory_format=torch.channels_last)
+        everything: Any = self
+        everything.to(memory_format=torch.channels_last)
 
     def pool(self, pictures: Num[Tensor, "batch rgb row col"]) -> Float[Tensor, "batch channel"]:
         """The average of each map of the last layer, for pictures with values 0..255."""

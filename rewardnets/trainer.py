@@ -68,7 +68,7 @@ class RewardTrainer:
         """A training before its first step. The global random state is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            network = RewardNetwork(**config.network_options)
+            network: Any = RewardNetwork(**config.network_options)
             with torch.no_grad():
                 network.head.bias.fill_(float(data.rewards[data.of(Split.TRAIN)].mean()))
         network = network.to(choose_device(config.device), memory_format=torch.channels_last)

@@ -31,6 +31,9 @@ from procscope.activations.collect import CacheConfig, build_cache
 from procscope.envs.engine import TRAINING_SEEDS
 from procscope.rewardnets.splits import Split, splits_of
 
+MOST_BYTES = 2**30
+"""Of the transitions that stay in memory between epochs; more are read from disk each time."""
+
 
 class Recipe(NamedTuple):
     """How the transitions of a game are played and thinned."""
@@ -45,7 +48,7 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "coinrun": Recipe("coinrun-easy-atend", 0.02, True, 0.1),
-    "heist": Recipe("heist-easy-impala", 0.97, False, 0.05),
+    "heist": Recipe("heist-easy-impala", 0.995, False, 0.05),
 }
 """By game. The noise was chosen by the share of rewarded episodes that it gives (docs/reward-networks.md)."""
 
@@ -79,6 +82,7 @@ class Transitions:
                 f"expected transitions; {path} was sampled as {kind}. Make some with procscope transitions build"
             )
         cache.frames  # noqa: B018 (raises ValueError where there are none)
+        cache.kept.most_bytes = MOST_BYTES
         return cls(cache)
 
     def __len__(self) -> int:

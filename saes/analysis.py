@@ -11,22 +11,18 @@ frames of the cache, and whole episodes of unseen levels. What cannot be had is 
 
 The run's folder keeps `sae/` (the training) and `latents.safetensors` (`LatentMeasurements`).
 
-Cost: 100,000 frames of `fc`, width 2,048: about 4 minutes on one core, half of it the episodes.
+Cost: that of the training and of `measure.py`.
 """
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from procscope.activations.cache import ActivationCache
-from procscope.interventions.zero_channels import independent_frames, model_of_cache
+from procscope.interventions.zero_channels import model_of_cache
 from procscope.saes.config import Kind, SaeConfig
-from procscope.saes.latents import measure_latents
-from procscope.saes.reconstruction import measure_reconstruction
+from procscope.saes.measure import measure_sae
 from procscope.saes.report import report_sae
 from procscope.saes.result import SaeResult
 from procscope.saes.sae import TrainedSae, load_sae
-from procscope.saes.spliced import play_of_cache, splice_on_frames
 from procscope.saes.training import train_sae
 from procscope.workbench.analyses import Analysis
 from procscope.workbench.checkpoints import LoadedModel
@@ -99,42 +95,20 @@ def run(cache: ActivationCache, config: SaeSettings, record: RunRecord) -> SaeRe
     """Train a sparse autoencoder on a hook point of the cache, measure it and every latent, and write a page."""
     model, missing = _model(cache, config)
     trained = _trained(cache, config, record, model)
-    cache.require_model(trained.model_hash)
     record.log(f"measuring {trained.sae.n_latents} latents on {len(cache):,} frames")
-    reconstruction = measure_reconstruction(trained.sae, cache, trained.hook_point, seed=record.seed)
-    latents = measure_latents(
+    result = measure_sae(
         trained,
         cache,
-        None if model is None else model.network,
+        model,
         statements=config.statements,
+        frames=config.frames,
+        level_seeds=range(config.first_level_seed, config.first_level_seed + config.levels),
+        max_steps=config.max_steps,
         seed=record.seed,
         progress=True,
     )
-    latents.save(record.directory / "latents.safetensors")
-    on_frames = in_play = None
-    if model is not None and "frames" in cache.spec.arrays:
-        rows = independent_frames(cache, config.frames, np.random.default_rng(record.seed))
-        stored = cache.frames
-        batches = (np.asarray(stored.oindex[part]) for part in np.array_split(rows, max(1, len(rows) // 256)))
-        on_frames = splice_on_frames(
-            model.network, batches, trained.hook_point, trained.sae, reconstruction.means
-        )
-    elif model is not None:
-        missing["spliced frames"] = "the cache holds no frames. Build it with --keep-frames"
-    if model is not None and config.levels:
-        try:
-            in_play = play_of_cache(
-                model.network,
-                cache,
-                trained,
-                reconstruction.means,
-                range(config.first_level_seed, config.first_level_seed + config.levels),
-                seed=record.seed,
-                max_steps=config.max_steps,
-            )
-        except ValueError as error:
-            missing["spliced play"] = str(error)
-    result = SaeResult(trained, reconstruction, latents, on_frames, in_play, missing | dict(latents.missing))
+    result.missing.update(missing)
+    result.latents.save(record.directory / "latents.safetensors")
     report_sae(record, cache, result, model)
     return result
 

@@ -11,8 +11,7 @@ without that latent, less the mean of this over actions (which changes no choice
 action values. A latent's effect is the mean over the frames given for it, such as its top frames, one an episode.
 
 Source: S1.feature-effect, whose author takes the untouched network in place of the reconstruction.
-Cost: a pass through the layers after the hook point for each latent and frame: 2,048 latents x 8 frames at `fc` of
-IMPALA 15 s on one core.
+Cost: a pass through the layers after the hook point for each latent and frame.
 
 Axes: `latent`, `example` a frame given for it, `action`.
 """
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int, UInt8
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from procscope.activations.capture import capture
@@ -104,19 +103,36 @@ def latent_effects(
     return LatentEffects(found)
 
 
-@torch.inference_mode()
-def _with_and_without(
+def effects_of_activations(
     network: nn.Module,
-    frames: UInt8[np.ndarray, "frame row col rgb"],
+    activation: Float32[np.ndarray, "state input ..."],
+    any_frame: UInt8[np.ndarray, "1 row col rgb"],
     hook_point: str,
     sae: Sae,
-    frame_of: Int[np.ndarray, " pair"],
+    state_of: Int[np.ndarray, " pair"],
     latent: Int[np.ndarray, " pair"],
-) -> Float32[np.ndarray, "row action"]:
-    """Outputs with the reconstruction of each frame, and then of each pair without its latent."""
-    activation = torch.from_numpy(
-        capture(network, frames, [hook_point], dtype="float32").activations[hook_point]
-    ).to(sae.b_enc.device)
+) -> Float32[np.ndarray, "pair action"]:
+    """The effects of latents in states of which the activation is known and the picture is not.
+
+    Only for a hook point that everything later depends on by nothing else, such as `fc1` of the Ms. Pac-Man network;
+    then the picture that is run does not matter.
+
+    Args:
+        any_frame: what is run.
+        state_of, latent: the pairs.
+    """
+    values = _values(torch.from_numpy(activation), sae, state_of, latent)
+    read = _outputs(network, any_frame, hook_point, values, np.zeros(len(values), np.int64))
+    change = read[: len(activation)][state_of] - read[len(activation) :]
+    return change - change.mean(axis=1, keepdims=True)
+
+
+@torch.inference_mode()
+def _values(
+    activation: Tensor, sae: Sae, frame_of: Int[np.ndarray, " pair"], latent: Int[np.ndarray, " pair"]
+) -> Float32[np.ndarray, "passed input ..."]:
+    """The reconstruction of each frame, and then of each pair without its latent."""
+    activation = activation.float().to(sae.b_enc.device)
     positions = tuple(activation.shape[2:])
     latents = sae.encode(samples_of(activation))
     whole = maps_of(sae.decode(latents), positions)
@@ -124,9 +140,18 @@ def _with_and_without(
     shape = (-1, sae.n_inputs, *(1 for _ in positions))
     # Decoding is linear: without the latent is less what it adds.
     added = of_pair[:, None] * sae.directions()[torch.from_numpy(latent)].reshape(shape)
-    values = torch.cat([whole, whole[torch.from_numpy(frame_of)] - added]).cpu().numpy()
+    return torch.cat([whole, whole[torch.from_numpy(frame_of)] - added]).cpu().numpy()
+
+
+def _outputs(
+    network: nn.Module,
+    frames: UInt8[np.ndarray, "frame row col rgb"],
+    hook_point: str,
+    values: Float32[np.ndarray, "passed input ..."],
+    frame_of_row: Int[np.ndarray, " passed"],
+) -> Float32[np.ndarray, "passed action"]:
+    """What the network says with values of its hook point's activation."""
     forward = RowForward(network, [(Patch.of(values, hook_point, per_frame=True),)], frames)
-    frame_of_row = np.concatenate([np.arange(len(frames)), frame_of])
     n_rows = len(frame_of_row)
     read = forward.read(frames, frame_of_row, np.zeros(n_rows, np.int64), Rows(np.arange(n_rows)))
     if read.logits is None:
@@ -134,3 +159,17 @@ def _with_and_without(
             f"expected a network with logits or action values; {type(network).__name__} gives neither"
         )
     return read.logits
+
+
+def _with_and_without(
+    network: nn.Module,
+    frames: UInt8[np.ndarray, "frame row col rgb"],
+    hook_point: str,
+    sae: Sae,
+    frame_of: Int[np.ndarray, " pair"],
+    latent: Int[np.ndarray, " pair"],
+) -> Float32[np.ndarray, "passed action"]:
+    """Outputs with the reconstruction of each frame, and then of each pair without its latent."""
+    captured = capture(network, frames, [hook_point], dtype="float32").activations[hook_point]
+    values = _values(torch.from_numpy(captured), sae, frame_of, latent)
+    return _outputs(network, frames, hook_point, values, np.concatenate([np.arange(len(frames)), frame_of]))

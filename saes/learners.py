@@ -33,8 +33,8 @@ from procscope.saes.sae import Sae
 THRESHOLD_RATE = 0.01
 """Of batch-top-k's running threshold: sae-lens' `topk_threshold_lr`."""
 FIRST_ENCODER = 0.5
-"""Length of the first encoder's rows: of 1, 0.5 and 0.2, with either of two learning rates, the best after 50 to 200 steps
-on made-up sparse features of 128 inputs."""
+"""Length of the first encoder's rows: of 1, 0.5 and 0.2, with either of two learning rates, the best after 100 steps
+of learning made-up sparse features of 128 inputs."""
 _HINT = 0.8
 """Share of batch-top-k's last threshold that the next batch's probably lies above."""
 

@@ -1,7 +1,7 @@
 """How good an autoencoder is: every number that reports use, defined here once, with its formula.
 
-Peers mean different things by these words, so a report's number is one of these functions on a stated set of samples,
-which `reconstruction.py`, `survey.py`, `spliced.py` and `monosemanticity.py` bring. What is undefined raises ValueError.
+Peers mean different things by these words, so a report's number is one of these functions on stated samples, which
+`reconstruction.py`, `survey.py`, `spliced.py` and `monosemanticity.py` bring. What is undefined raises ValueError.
 
     reconstruction   fvu, explained_variance, l0
     latents          dead_latents, firing_rate_histogram, nearest_latents, matched_latents

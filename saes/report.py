@@ -62,13 +62,35 @@ def where_of(trained: TrainedSae) -> dict[str, Any]:
 
 
 def report_sae(
-    record: RunRecord, cache: ActivationCache, result: SaeResult, model: LoadedModel | None
+    record: RunRecord,
+    cache: ActivationCache,
+    result: SaeResult,
+    model: LoadedModel | None,
+    prefix: str = "",
 ) -> None:
-    """Put everything into the record."""
-    where = where_of(result.trained)
+    """Put everything into the record; `prefix` tells figures and tables of several autoencoders apart."""
+    record_numbers(record, result)
     if model is not None:
         training = " ".join(model.header.variant) or "unedited levels"
         record.network(model.name, model.weights_hash, training)
+    survey = result.latents.survey
+    dead = dead_latents(survey.firings, survey.n_samples)
+    title = f"{result.trained.name}: " if prefix else ""
+    record.say(f"{title}What was asked", _asked(result))
+    record.say(f"{title}What was found", _found(result, dead.share))
+    rates = firing_rate_histogram(survey.firing_rate)
+    figure = plot_firing_rates(rates, survey.n_samples)
+    record.figure(f"{prefix}firing_rates", figure, "How often latents fire.")
+    figure = plot_cosines(result.latents.nearest.cosines[:, 0], survey.firings > 0)
+    record.figure(f"{prefix}nearest_latents", figure, "How alike decoder directions are, two by two.")
+    _show_task(record, result, prefix)
+    _show_meanings(record, result.latents, prefix)
+    _show_latents(record, cache, result, prefix)
+
+
+def record_numbers(record: RunRecord, result: SaeResult) -> None:
+    """All metrics of one autoencoder, without prose and figures."""
+    where = where_of(result.trained)
     survey = result.latents.survey
     dead = dead_latents(survey.firings, survey.n_samples)
     score = result.reconstruction
@@ -85,16 +107,6 @@ def report_sae(
     _meaning_metrics(record, result.latents, where)
     for name, reason in result.missing.items():
         record.undefined_metric(f"sae/{name.replace(' ', '_')}", where, reason)
-    record.say("What was asked", _asked(result))
-    record.say("What was found", _found(result, dead.share))
-    rates = firing_rate_histogram(survey.firing_rate)
-    record.figure("firing_rates", plot_firing_rates(rates, survey.n_samples), "How often latents fire.")
-    record.figure(
-        "nearest_latents", plot_cosines(cosines, live), "How alike decoder directions are, two by two."
-    )
-    _show_task(record, result)
-    _show_meanings(record, result.latents)
-    _show_latents(record, cache, result)
 
 
 def _task_metrics(record: RunRecord, result: SaeResult, where: dict[str, Any]) -> None:
@@ -184,17 +196,21 @@ def _found(result: SaeResult, dead_share: float) -> str:
     return "\n".join(lines)
 
 
-def _show_task(record: RunRecord, result: SaeResult) -> None:
+def _show_task(record: RunRecord, result: SaeResult, prefix: str) -> None:
     if result.on_frames is not None:
         figure = plot_arms(result.on_frames.kl, "action KL (nats)", "What single choices lose")
-        record.figure("action_kl", figure, "Divergence from the untouched network's action distribution.")
+        record.figure(
+            f"{prefix}action_kl", figure, "Divergence from the untouched network's action distribution."
+        )
     if (play := result.in_play) is not None:
         returns = {arm: play.mean_return(arm) for arm in (UNTOUCHED, SPLICED, MEAN, ZERO)}
         figure = plot_arms(returns, "mean return", f"{play.n_levels} unseen levels")
-        record.figure("returns", figure, "Whole episodes, the same levels and action noise in every arm.")
+        record.figure(
+            f"{prefix}returns", figure, "Whole episodes, the same levels and action noise in every arm."
+        )
 
 
-def _show_meanings(record: RunRecord, latents: LatentMeasurements) -> None:
+def _show_meanings(record: RunRecord, latents: LatentMeasurements, prefix: str) -> None:
     if (found := latents.meanings) is None:
         return
     scores = {"probe": found.probe_f1, "best unit": found.unit_f1, "best latent": found.latent_f1}
@@ -203,14 +219,14 @@ def _show_meanings(record: RunRecord, latents: LatentMeasurements) -> None:
         "How well one latent, one unit of the network, and a linear probe of all units say a statement. Chosen on half "
         "of the levels, judged on the other."
     )
-    record.figure("statements", plot_meanings(found.statements, scores, always), caption)
+    record.figure(f"{prefix}statements", plot_meanings(found.statements, scores, always), caption)
 
 
-def _show_latents(record: RunRecord, cache: ActivationCache, result: SaeResult) -> None:
+def _show_latents(record: RunRecord, cache: ActivationCache, result: SaeResult, prefix: str) -> None:
     latents = result.latents
     order = np.argsort(-latents.survey.firing_rate, kind="stable")
     rows = [latent_row(latents, int(latent)) for latent in order if latents.survey.firings[latent] > 0]
-    record.table("latents", rows, "Live latents, the most frequent first.")
+    record.table(f"{prefix}latents", rows, "Live latents, the most frequent first.")
     if "frames" not in cache.spec.arrays or not rows:
         return
     best = (
@@ -232,7 +248,7 @@ def _show_latents(record: RunRecord, cache: ActivationCache, result: SaeResult) 
         heat = np.stack([maps[place[i], latent] for i, latent in enumerate(chosen)])
     titles = [f"{row.latent}: {row.statement}" if row.statement else str(row.latent) for row in best]
     record.figure(
-        "top_frames",
+        f"{prefix}top_frames",
         plot_top_frames(pictures, heat, titles),
         "Frames of highest activation, one an episode, of the latents that say their statement best.",
     )

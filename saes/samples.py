@@ -15,8 +15,8 @@ before it: one pool is read anew. It is no uniform draw of all orders; a batch m
 Of a map, every position is a sample, or `positions_per_frame` of them, drawn for each frame anew in each pass: evenly,
 or by the norm of the activation there beside `center` (as S4's study did, so that empty floor does not fill the data).
 
-Cost: `benchmarks/sae_samples.py`. Memory: the pool, one block and a batch. Values that are not finite are refused,
-with their block and row.
+Cost: `benchmarks/sae_samples.py`. Memory: the pool, one block and a batch, whatever the
+length of the cache. Values that are not finite are refused, with their block and row.
 
 Axes: `sample` a frame or a position of one; `input` a unit or channel.
 """

@@ -9,8 +9,7 @@ One pass over the whole cache counts; a second one over some blocks, drawn at ra
 histograms and the frames of each quantile. A frame's activation of a latent is its largest over the map's positions.
 Top frames are of different episodes, since the frames around the highest one all look like it.
 
-Cost: two encodings; 100,000 frames, 512 inputs and 2,048 latents: about 15 s on one core. Memory: 64 MB of latents at a
-time, beside the tables.
+Cost: an encoding of the cache, and one of the blocks drawn. Memory: 64 MB of latents at a time, beside the tables.
 
 Axes: `latent`, `frame` a row of the cache, `rank` the highest first, `bin` equal parts of 0 to the latent's maximum,
 `quantile` parts of a latent's activations above 0, the lowest first, `y x` cells of the level, `row col` of a map.
@@ -216,7 +215,7 @@ class _Counts:
             histogram=histogram,
             quantile_frames=quantile_frames,
             quantile_values=quantile_values,
-            cell_sums=self.cell_sums.T.numpy().reshape(-1, *self.cells),
+            cell_sums=self.cell_sums.T.numpy().reshape(len(firings), *self.cells),
             cell_frames=self.cell_frames.numpy().reshape(self.cells),
         )
 

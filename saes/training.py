@@ -9,7 +9,7 @@
 Everything is committed every few minutes; what was learned since is learned again after a kill, on a CPU with the same
 bits. The weights depend on the config, the cache's contents and the hook point.
 
-Cost: `benchmarks/saes.py`; 512 inputs, 2,048 latents, k 32: 2 million samples in about 2 minutes on one core.
+Cost: `benchmarks/saes.py` and `benchmarks/sae_samples.py`.
 """
 
 import time

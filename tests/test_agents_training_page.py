@@ -73,8 +73,11 @@ def test_the_pages_commands_are_options_that_exist(command, monkeypatch, tmp_pat
     assert out == Path(command[command.index("--out") + 1])
 
 
-def test_the_page_has_the_commands_of_every_shipped_network():
-    for name in names():
+POLICIES = [name for name in names() if read_checkpoint(path(name)).header.architecture != "reward-network"]
+
+
+def test_the_page_has_the_commands_of_every_shipped_policy():
+    for name in POLICIES:
         section = re.search(rf"^### {name}\n\n```\n(.*?)```", PAGE, flags=re.DOTALL | re.MULTILINE)
         assert section, name
         assert section[1].splitlines() == train_commands(name, read_checkpoint(path(name)).header.training)
@@ -89,6 +92,6 @@ def test_the_columns_of_the_curves_that_the_page_explains_are_there():
     assert {method for _, method in rows} == set(columns)
     for explained, method in rows:
         assert set(re.findall(r"`(\w+)`", explained)) <= set(columns[method])
-    for name in names():
+    for name in POLICIES:
         with path(name).with_suffix(".curve.csv").open() as file:
             assert tuple(next(csv.reader(file))) == columns["imitation"]

@@ -40,6 +40,7 @@ def test_a_probe_reads_a_distance_that_is_there_and_no_other():
     assert _probes(2, True, features[:10], targets[:10], np.arange(10), 0) == []
 
 
+@pytest.mark.slow
 def test_the_experiment_runs(tmp_path):
     record = run_experiment(EXPERIMENT, "smoke", out=tmp_path)
     found = {
@@ -54,6 +55,4 @@ def test_the_experiment_runs(tmp_path):
         for kind in ("standard", "adversarial")
     ]
     assert drop.value == pytest.approx(pair[0] - pair[1])
-    assert (record.directory / "figures/examples-adversarial 0.png").exists() or any(
-        "examples" in path.name for path in (record.directory / "figures").iterdir()
-    )
+    assert (record.directory / "figures/examples-1.png").exists()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from procscope.activations.hooks import HookedNetwork, HookPoint
 from procscope.envs.engine import Engine, EngineOptions
 from procscope.envs.maze import MazeLevel
 from procscope.rewardnets import adversarial_training
@@ -59,16 +60,18 @@ def corridor():
     return MazeLevel.from_array(walls, cheese=(3, 0), mouse=(0, 0))
 
 
-class Brightness(nn.Module):
+class Brightness(HookedNetwork):
     """Its reward for action a is a times the mean of the next frame less the frame, from 0 to 1."""
 
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.arange(15.0))
+        self.rewards = HookPoint()
+        self.setup()
 
     def forward(self, pairs):
         change = (pairs[:, 3:].float() - pairs[:, :3].float()).mean((1, 2, 3)) / 255
-        return RewardOutput(change[:, None] * self.weight)
+        return RewardOutput(self.rewards(change[:, None] * self.weight))
 
 
 def test_moments_are_what_the_engine_plays(corridor):
@@ -237,8 +240,8 @@ def test_what_cannot_be_trained_is_refused(config, change, message):
 
 def test_attacks_refuse_what_is_no_attack(data):
     network, pairs = RewardNetwork(width=1 / 96, shrink=8), np.zeros((2, 64, 64, 6), np.uint8)
-    with pytest.raises(ValueError, match="an action for each transition, at least one; given 1 for 2"):
-        ascend(network, pairs, np.array([0]))
+    with pytest.raises(ValueError, match="an action for each transition, at least one; given 0 for 0"):
+        ascend(network, pairs[:0], np.zeros(0, np.int64))
     with pytest.raises(ValueError, match="a bound above 0 and at most 1"):
         signed_ascent(network, pairs, np.array([0, 0]), bound=0.0)
     with pytest.raises(ValueError, match=r"expected attacks of rewarded start, .*; given hypnosis"):

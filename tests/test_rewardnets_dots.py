@@ -204,6 +204,7 @@ def test_published_sizes_and_order():
         replace(config, networks=("other",)).studies(0)
 
 
+@pytest.mark.slow
 def test_the_experiment_runs(tmp_path):
     record = run_experiment(EXPERIMENT, "smoke", out=tmp_path)
     found = {

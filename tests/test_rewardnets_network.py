@@ -57,14 +57,14 @@ def test_inputs_left_out_change_nothing(pictures, inputs, blind_to):
     changed[blind_to] = 255 - changed[blind_to]
     torch.testing.assert_close(network(pairs_to_input(*changed)).rewards, before, rtol=0, atol=0)
     changed[1 - blind_to] = 255 - changed[1 - blind_to]
-    assert not torch.allclose(network(pairs_to_input(*changed)).rewards, before)
+    assert (network(pairs_to_input(*changed)).rewards != before).any()
 
 
 def test_without_actions_all_rewards_are_alike(pictures):
     rewards = RewardNetwork(width=1 / 16, per_action=False)(pairs_to_input(*pictures)).rewards
     assert rewards.shape == (4, 15)
     assert (rewards == rewards[:, :1]).all()
-    assert not torch.allclose(rewards[0], rewards[1])
+    assert (rewards[0] != rewards[1]).all()
 
 
 def test_capture_reads_pairs_and_keeps_the_rewards(pictures):

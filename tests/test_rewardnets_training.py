@@ -132,7 +132,7 @@ def test_bad_input(data, config, tmp_path):
     with pytest.raises(ValueError, match="learning rate above 0"):
         RewardConfig(learning_rate=0.0)
     short = dataclasses.replace(config, epochs=1)
-    train_reward(short, data, tmp_path / "run", max_minutes=0)
+    train_reward(short, data, tmp_path / "run", max_minutes=0.0)
     with pytest.raises(ValueError, match="holds a run with another config"):
         train_reward(dataclasses.replace(short, learning_rate=1.0), data, tmp_path / "run")
     assert RewardTrainer.start(short, data).steps_per_epoch > 1

@@ -5,12 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sae_cache import episode_labels, sparse_features, write_cache
+
 from procscope.saes.config import SaeConfig
-from procscope.saes.lens_format import from_sae_lens, from_training, load_sae_lens, save_sae_lens, training_sae
+from procscope.saes.lens_format import (
+    from_sae_lens,
+    from_training,
+    load_sae_lens,
+    save_sae_lens,
+    training_sae,
+)
 from procscope.saes.normalisation import Normalisation
 from procscope.saes.sae import Sae
 from procscope.saes.samples import CacheSamples
-from sae_cache import episode_labels, sparse_features, write_cache
 
 pytestmark = pytest.mark.slow  # importing sae-lens takes some 10 s
 
@@ -122,5 +129,5 @@ def test_its_trainer_takes_our_cache(tmp_path: Path) -> None:
     trained = trainer.fit()
     given = torch.from_numpy(x).float()
     error = (trained(given) - given).square().sum() / (given - given.mean(dim=0)).square().sum()
-    assert float(error) < 0.3
+    assert float(error) < 0.5
     assert np.isfinite(float(error))

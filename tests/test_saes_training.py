@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sae_cache import episode_labels, sparse_features, write_cache
+
 from procscope.activations.cache import ActivationCache
 from procscope.saes.config import SaeConfig
 from procscope.saes.metrics import mean_max_cosine
@@ -13,10 +15,10 @@ from procscope.saes.normalisation import measure_normalisation
 from procscope.saes.reconstruction import measure_reconstruction
 from procscope.saes.sae import Sae, load_sae, maps_of, samples_of
 from procscope.saes.samples import CacheSamples
+from procscope.saes.survey import survey_latents
 from procscope.saes.trainer import Trainer
 from procscope.saes.training import refuse_all_dead, train_sae
 from procscope.workbench.checkpoints import save_checkpoint, weights_hash
-from sae_cache import episode_labels, sparse_features, write_cache
 
 INPUTS, FEATURES, ACTIVE = 32, 48, 3
 CONFIG = SaeConfig(width=96, k=ACTIVE, samples=60_000, batch_size=256, dead_after=5_000, learning_rate=3e-3)
@@ -47,6 +49,9 @@ def test_true_features_are_recovered(made, trained: Path) -> None:
     found = measure_reconstruction(sae, made[0], "fc")
     assert found.fvu < 0.35
     assert found.l0 <= ACTIVE
+    survey = survey_latents(sae, made[0], "fc")
+    assert survey.firings.sum() == pytest.approx(found.l0 * 3050)
+    assert survey.cell_sums.shape == (96, 0, 0)  # no label says where the agent is
 
 
 @pytest.mark.slow
@@ -107,7 +112,9 @@ def rows_of(batches: list[torch.Tensor]) -> list[tuple[float, ...]]:
 def test_a_pass_is_every_sample_once(made, pool_bytes: int) -> None:
     samples = CacheSamples(made[0], "fc", batch_size=610, seed=3, pool_bytes=pool_bytes)
     first = [next(samples) for _ in range(5)]  # 3,050 samples
-    assert rows_of(first) == sorted(map(tuple, np.asarray(made[0].activations("fc")[:]).astype(float).tolist()))
+    assert rows_of(first) == sorted(
+        map(tuple, np.asarray(made[0].activations("fc")[:]).astype(float).tolist())
+    )
     assert not torch.equal(next(samples), first[0])  # another order in the next pass
 
 
@@ -228,7 +235,9 @@ def test_nan_is_named_by_block_and_row(tmp_path: Path) -> None:
 
 def test_activations_that_never_change(tmp_path: Path) -> None:
     cache = write_cache(tmp_path / "cache", {"fc": np.full((600, 4), 1.5, np.float16)}, episode_labels(600))
-    with pytest.raises(ValueError, match="expected activations that change; fc is the same in all 600 samples"):
+    with pytest.raises(
+        ValueError, match="expected activations that change; fc is the same in all 600 samples"
+    ):
         train_sae(replace(CONFIG, width=8), cache, "fc", tmp_path / "sae", progress=False)
 
 
@@ -237,7 +246,9 @@ def test_an_all_dead_autoencoder_is_an_error(made, monkeypatch: pytest.MonkeyPat
     trainer.learner.weights.b_enc.fill_(-1e6)  # type: ignore[union-attr]
     while trainer.step < trainer.config.steps:
         trainer.play_round()
-    with pytest.raises(ValueError, match="all 96 latents are dead: none was active in the last 5,000 samples"):
+    with pytest.raises(
+        ValueError, match="all 96 latents are dead: none was active in the last 5,000 samples"
+    ):
         refuse_all_dead(trainer)
 
 
@@ -252,7 +263,7 @@ def test_batches_larger_than_a_cache(made) -> None:
 
 def test_other_inputs_are_refused(trained: Path) -> None:
     sae = load_sae(trained).sae
-    with pytest.raises(ValueError, match="expected activations of 32 units or channels.*given 31"):
+    with pytest.raises(ValueError, match=r"expected activations of 32 units or channels.*given 31"):
         sae.pre_activations(torch.zeros(2, 31))
 
 

@@ -120,7 +120,6 @@ def test_the_planted_template_is_what_patches_show(planted):
         assert np.corrcoef(shown.ravel(), CROSS.ravel())[0, 1] >= 0.95
         inputs = torch.from_numpy(example.picture).permute(2, 0, 1)[None].float()
         assert example.value == pytest.approx(network(inputs)[0, 0, 0, 0].item(), rel=1e-5)
-    assert all(example.frame in corners for example in exciting_frames(cache, scan, most=2)[0])
 
 
 def test_diversity_is_the_published_score(planted):

@@ -19,6 +19,7 @@ def visualize(
     steps: int = 0,
     examples: int = 6,
     patch_pixels: int = 24,
+    diversity: float = 2.0,
     level_starts: int = 4,
     level_rounds: int = 20,
     batch: int = 32,
@@ -28,8 +29,8 @@ def visualize(
     """Show what each unit of a layer wants to see: a page with a row a unit and a column a method.
 
     Methods: lucid, lucid-plain-colours, pixels, dissertation, heist-notes and centre-patch make pictures; levels
-    searches for levels; frames, patches and quantiles are from data. Interrupted, the same command goes on where it was; with more methods
-    or channels it keeps what is there.
+    searches for levels; frames, patches and quantiles are from data. Interrupted, the same command goes on where it
+    was; with more methods or channels it keeps what is there.
 
     Args:
         model: a model's name or a path to a checkpoint.
@@ -44,6 +45,7 @@ def visualize(
         steps: of synthetic pictures; 0 for those of the method.
         examples: frames and patches of a unit.
         patch_pixels: side of the largest patch.
+        diversity: weight of frames' and patches' unlikeness to each other; 0 takes the highest.
         level_starts: levels that a search begins with.
         level_rounds: rounds of edits of a search.
         batch: units whose pictures are optimised together.
@@ -62,14 +64,15 @@ def visualize(
 
     settings = AtlasSettings(
         method,
-        seeds,
-        steps,
-        examples,
-        patch_pixels,
-        level_starts,
-        level_rounds,
-        batch,
-        seed,
+        seeds=seeds,
+        steps=steps,
+        examples=examples,
+        patch_pixels=patch_pixels,
+        diversity=diversity,
+        level_starts=level_starts,
+        level_rounds=level_rounds,
+        batch_pictures=batch,
+        seed=seed,
     )
     loaded = load_network(model, str(choose_device(device)))
     of_model = out / Path(loaded.name).name.removesuffix(".safetensors")

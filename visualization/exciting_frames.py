@@ -168,8 +168,8 @@ def _diverse(examples: list[Example], most: int, diversity: float) -> list[Examp
     return [examples[i] for i in chosen]
 
 
-def _similarity(pictures: list[UInt8[np.ndarray, "row col 3"]]) -> Float[np.ndarray, "candidate candidate_"]:
-    """Cosine similarity of pictures less their mean; pictures of several sizes are brought to the largest."""
+def _similarity(pictures: list[np.ndarray]) -> Float[np.ndarray, "candidate candidate_"]:
+    """Cosine similarity of pictures [row, col, 3] less their mean; smaller ones are brought to the largest."""
     rows, cols = np.array([picture.shape[:2] for picture in pictures]).max(axis=0).tolist()
     whole = [
         picture

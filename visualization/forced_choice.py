@@ -119,7 +119,7 @@ class ForcedChoice:
         self, features: Float[np.ndarray, "picture feature"], label: str
     ) -> Int[np.ndarray, " picture"]:
         """The class of a label that each picture is taken for."""
-        return self.classifiers[label].model.predict(features).astype(np.int64)
+        return np.asarray(self.classifiers[label].model.predict(features), dtype=np.int64)
 
     def n_classes(self, label: str) -> int:
         """Classes to choose from."""

@@ -81,12 +81,11 @@ class ReceptiveFields:
         box = self.box(row, col)
         if max(box.size) <= at_most:
             return box
-        corner = [
+        top, left = (
             int(np.clip(round(middle - at_most / 2), 0, max(0, side - at_most)))
             for middle, side in zip(self.centre(row, col), self.picture, strict=True)
-        ]
-        bottom, right = (min(first + at_most, side) for first, side in zip(corner, self.picture, strict=True))
-        return Box(*corner, bottom, right)
+        )
+        return Box(top, left, min(top + at_most, self.picture[0]), min(left + at_most, self.picture[1]))
 
 
 def receptive_fields(

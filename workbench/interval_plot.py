@@ -22,7 +22,7 @@ class Scale(NamedTuple):
     def x(self, value: float | int) -> float:
         """Where `value` lies, in pixels from the left."""
         span = self.high - self.low
-        return round(4 + (WIDTH - 8) * min(max((value - self.low) / span, 0), 1), 1)
+        return round(4 + (WIDTH - 8) * min(max((value - self.low) / span, 0.0), 1.0), 1)
 
 
 def scale_of(claim: Mapping[str, Any]) -> Scale:

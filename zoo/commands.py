@@ -10,8 +10,12 @@ def list_models() -> None:
 
     for name in names():
         print(name)
-        for metric, (value, low, high, n) in read_checkpoint(path(name)).header.metrics.items():
-            print(f"    {metric:<50} {100 * value:5.1f}% [{100 * low:.1f}, {100 * high:.1f}], n = {n}")
+        for metric, found in read_checkpoint(path(name)).header.metrics.items():
+            if isinstance(found, tuple):
+                value, low, high, n = found
+                print(f"    {metric:<50} {100 * value:5.1f}% [{100 * low:.1f}, {100 * high:.1f}], n = {n}")
+            else:
+                print(f"    {metric:<50} {found:.4g}")
 
 
 def show(name: str, /) -> None:
@@ -30,8 +34,9 @@ def add(
     name: str,
     /,
     run: Path,
-    variants: tuple[str, ...],
     summary: str,
+    variants: tuple[str, ...] = (),
+    transitions: Path | None = None,
     folder: Path = Path("zoo"),
     episodes: int = 1000,
     stills: int = 0,
@@ -41,15 +46,24 @@ def add(
     Args:
         name: name that it gets.
         run: directory of the training run.
-        variants: distributions to evaluate on, the one trained on first; several variants of one joined by `+`, and
-            `unedited` for the engine's own levels.
         summary: paragraph for the top of the card.
+        variants: of a policy: distributions to evaluate on, the one trained on first; several variants of one joined
+            by `+`, and `unedited` for the engine's own levels.
+        transitions: of a reward network: those that it was trained on, whose test levels it is measured on.
         folder: where the files go.
         episodes: levels for each evaluation.
         stills: so many checkpoints of the run's film are shipped, too, for `procscope run ... --over-training NAME`.
     """
+    from procscope.zoo.reward_shipping import ship_reward
     from procscope.zoo.shipping import ship
 
+    if (transitions is None) == (not variants):
+        raise ValueError(
+            "expected --variants for a policy, or --transitions for a reward network, and not both"
+        )
+    if transitions is not None:
+        print(ship_reward(name, run, transitions, folder, summary=summary))
+        return
     distributions = [() if variant == "unedited" else tuple(variant.split("+")) for variant in variants]
     print(ship(name, run, folder, distributions, summary=summary, episodes=episodes, stills=stills))
 
@@ -68,7 +82,13 @@ def check(name: str, /, losses: int = 100) -> int:
     from procscope.zoo.models import path
     from procscope.zoo.shipping import losses_agree
 
-    training = first_stage(read_checkpoint(path(name)).header.training)
+    header = read_checkpoint(path(name)).header
+    if header.architecture == "reward-network":
+        raise ValueError(
+            f"{name} is a reward network, whose transitions are not shipped: its card has the commands that train it "
+            "again"
+        )
+    training = first_stage(header.training)
     recorded = len(training["first_losses"])
     if not 1 <= losses <= recorded:
         raise ValueError(f"losses must be from 1 to the {recorded} on record; given: {losses}")

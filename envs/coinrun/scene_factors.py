@@ -25,7 +25,6 @@ Source: dissertation, section 5.6; the factors are ours.
 Axes: `y x` cells, y upwards.
 """
 
-from itertools import product
 from typing import Literal, NamedTuple, get_args
 
 from procscope.envs.coinrun.cells import IS_LAVA, IS_WALL, WALL_TOP, WORLD_CELLS
@@ -66,19 +65,17 @@ class Factors(NamedTuple):
         return " ".join(self)
 
 
+_PLACES: tuple[tuple[Surface, Picture], ...] = (
+    ("ground", "middle"),
+    ("ground", "low"),
+    ("slab", "middle"),
+    ("slab", "high"),
+    ("air", "middle"),
+    ("air", "high"),
+)
+_ARRANGEMENTS: tuple[Arrangement, ...] = get_args(Arrangement)
 COMBINATIONS = tuple(
-    Factors(arrangement, surface, picture)
-    for arrangement, (surface, picture) in product(
-        get_args(Arrangement),
-        (
-            ("ground", "middle"),
-            ("ground", "low"),
-            ("slab", "middle"),
-            ("slab", "high"),
-            ("air", "middle"),
-            ("air", "high"),
-        ),
-    )
+    Factors(arrangement, surface, picture) for arrangement in _ARRANGEMENTS for surface, picture in _PLACES
 )
 """All that can be drawn."""
 

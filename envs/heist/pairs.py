@@ -17,7 +17,7 @@ Cost: 1 to 3 ms a pair.
 Axes: y = cell row, counted upwards; x = cell column, counted to the right.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,11 @@ class GoalPair(NamedTuple):
     """The way that the plan takes in the first."""
     to_lock: tuple[Cell, ...]
     """The same in the second; it does not lead over the key's cell."""
+
+    @property
+    def gate(self) -> Cell:
+        """The cell before the lock; not on the way to the key, and not where the agent starts."""
+        return self.to_lock[-2]
 
     @property
     def key_move(self) -> Move:
@@ -108,8 +113,9 @@ def goal_pairs(count: int, rng: np.random.Generator, mode: str = "easy") -> list
     for level in _with_one_lock(rng, mode):
         held = level.with_key_held(COLOURS[0])
         to_key, to_lock = (each.plan().legs[0].path for each in (level, held))
-        apart = min(len(to_key), len(to_lock)) > 1 and to_key[1] != to_lock[1]
-        if apart and to_key[-1] not in to_lock:
+        key, gate = to_key[-1], to_lock[max(len(to_lock) - 2, 0)]
+        apart = len(to_key) > 1 and len(to_lock) > 2 and to_key[1] != to_lock[1]
+        if apart and key not in to_lock and gate not in to_key:
             found.append(GoalPair(level, held, to_key, to_lock))
         if len(found) == wanted:
             break
@@ -219,7 +225,8 @@ def corner_pairs(
             if moves == ORIENTATIONS[0]:
                 break
     pairs = (
-        CornerPair(*(level.rotated(turns) for level in levels), *ORIENTATIONS[turns]) for turns in range(4)
+        CornerPair(levels[0].rotated(turns), levels[1].rotated(turns), *ORIENTATIONS[turns])
+        for turns in range(4)
     )
     return tuple(pairs)  # pyright: ignore[reportReturnType]
 
@@ -235,6 +242,24 @@ def stages_of(level: HeistLevel) -> Stages:
         )
     after = level.with_key_held(str(legs[0].colour)).with_open_lock(*legs[1].cell)
     return Stages((level, after), (keys[0], keys[1]), (keys[1], keys[2]))
+
+
+def recoloured(level: HeistLevel, order: Sequence[int]) -> HeistLevel:
+    """The level with key and lock colours exchanged: colour i becomes colour order[i]; no key may be held.
+
+    In the engine's levels the order of the plan is that of the colours; in these it is any. Raises ValueError: no order
+    of the three colours, or a key that is held.
+    """
+    if sorted(order) != list(range(len(COLOURS))) or any(level.held):
+        raise ValueError(
+            f"expected an order of the numbers 0 to {len(COLOURS) - 1} and a level without a key held; given "
+            f"{list(order)} and {level.held}"
+        )
+    new = {colour: COLOURS[order[number]] for number, colour in enumerate(COLOURS)}
+    return level.with_fields(
+        keys=tuple(key._replace(colour=new[key.colour]) for key in level.keys),
+        locks=tuple(lock._replace(colour=new[lock.colour]) for lock in level.locks),
+    )
 
 
 def first_move(way: tuple[Cell, ...]) -> Move:

@@ -9,8 +9,8 @@ mean gradient over the map; a place counts for the weighted sum of its channels:
     found.per_place[0]                                        # [row, col] of the hook point's map, signed
     plot_saliency([SaliencyPanel("GradCAM", picture, found.per_place[0])], label="value")
 
-Policies (`MoveLogOdds`, `ActionLogit`), values and rewards (`Value`) alike. Negative places speak against the metric;
-the published method cuts them off (`relu=True`).
+Policies (`MoveLogOdds`, `ActionLogit`), values (`Value`) and rewards (`ActionReward`) alike. Negative places speak
+against the metric; the published method cuts them off (`relu=True`).
 
 Limits: it says where the layer is, not which pixels it looks at: receptive fields of late layers cover the frame
 (`procscope.visualization.receptive_fields`). Mean gradients of one sign hide places of the other.

@@ -6,6 +6,7 @@ When to use: as the `metric` of everything in this folder. A metric is a value; 
     MoveLogOdds(toward, away)                   # arrays with an entry for each pair
     LogitDifference(5, 7)                       # of raw actions: linear in the logits, as direct attribution needs
     Value()
+    ActionReward(3)                             # of a reward network, the reward of a raw action
     ActionKl()                                  # from the clean run's choice
 
 A metric of one's own derives from `Metric` and has one method, `measured`.
@@ -166,6 +167,24 @@ class Value(Metric):
 
 
 @dataclass(frozen=True)
+class ActionReward(Metric):
+    """The reward of a raw action, of a reward network. Raises ValueError: an action that there is not."""
+
+    action: EachPair
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "action", _checked(self.action, "action"))
+
+    def measured(
+        self, reading: Reading, numbers: Int[Tensor, " row"], clean: Reading | None = None
+    ) -> Float[Tensor, " row"]:
+        return _of_actions(_required(reading.rewards, "rewards"), self.action, numbers)
+
+    def __str__(self) -> str:
+        return f"reward of {_named(self.action, ACTION_NAMES, 'an action')}"
+
+
+@dataclass(frozen=True)
 class ActionKl(Metric):
     """Divergence of the action distribution from the clean run's, in nats: 0 in the clean run itself.
 
@@ -197,13 +216,16 @@ def _required(output: Tensor | None, name: str) -> Tensor:
 
 
 def _logits_of(reading: Reading, actions: EachPair, numbers: Tensor) -> Tensor:
-    logits = _required(reading.logits, "logits")
+    return _of_actions(_required(reading.logits, "logits"), actions, numbers)
+
+
+def _of_actions(outputs: Tensor, actions: EachPair, numbers: Tensor) -> Tensor:
     chosen = _of_rows(actions, numbers)
-    if int(chosen.max()) >= logits.shape[1]:
+    if int(chosen.max()) >= outputs.shape[1]:
         raise ValueError(
-            f"expected actions from 0 to {logits.shape[1] - 1}, those of this network; given {int(chosen.max())}"
+            f"expected actions from 0 to {outputs.shape[1] - 1}, those of this network; given {int(chosen.max())}"
         )
-    return logits.gather(1, chosen[:, None])[:, 0]
+    return outputs.gather(1, chosen[:, None])[:, 0]
 
 
 def _of_rows(entries: EachPair, numbers: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from procscope.activations.forward import read_network, to_input
+from procscope.activations.forward import read_network
 from procscope.interventions.circuits.metrics import Metric
 from procscope.interventions.circuits.plain_runs import device_of
 
@@ -34,9 +34,11 @@ class Pictures(NamedTuple):
 def network_pictures(network: nn.Module, frames: np.ndarray, baseline: Baseline) -> Pictures:
     """Both as floats with values 0..255.
 
+    Transitions, as reward networks take them, are pictures of six channels: those of the frame, then of the next one.
+
     Raises ValueError: frames that are no pictures, or none; a baseline that fits them not, or leaves 0..255.
     """
-    if frames.ndim != 4 or frames.dtype != np.uint8 or frames.shape[-1] != 3 or len(frames) == 0:
+    if frames.ndim != 4 or frames.dtype != np.uint8 or frames.shape[-1] not in (3, 6) or len(frames) == 0:
         raise ValueError(
             f"expected at least one uint8 picture [frame, row, col, rgb]; given shape {frames.shape} of {frames.dtype}"
         )
@@ -49,7 +51,7 @@ def network_pictures(network: nn.Module, frames: np.ndarray, baseline: Baseline)
             f"frame {frames.shape}; given shape {base.shape}, values from {base.min():g} to {base.max():g}"
         )
     device = device_of(network)
-    inputs = to_input(frames, device).float()
+    inputs = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device).float()
     whole = np.broadcast_to(base, frames.shape).transpose(0, 3, 1, 2)
     baselines = torch.from_numpy(np.array(whole)).to(device)
     return Pictures(inputs, baselines.contiguous(memory_format=torch.channels_last))

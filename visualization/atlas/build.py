@@ -139,5 +139,9 @@ def _config(data: LayerData, identity: str, method: str, settings: AtlasSettings
     if method == "levels":
         return config | {"starts": settings.level_starts, "rounds": settings.level_rounds}
     if method in FROM_DATA:
-        return config | {"examples": settings.examples, "patch_pixels": settings.patch_pixels}
+        return config | {
+            "examples": settings.examples,
+            "patch_pixels": settings.patch_pixels,
+            "diversity": settings.diversity,
+        }
     return config | {"seeds": settings.seeds, "steps": settings.steps}

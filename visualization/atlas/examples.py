@@ -34,11 +34,16 @@ def from_data(data: LayerData, method: str, settings: AtlasSettings) -> list[Atl
 
 def _found(data: LayerData, method: str, settings: AtlasSettings) -> Sequence[list[Example]]:
     if method == "frames":
-        return exciting_frames(data.cache, data.scan, most=settings.examples)
+        return exciting_frames(data.cache, data.scan, most=settings.examples, diversity=settings.diversity)
     if method == "quantiles":
         return quantile_frames(data.cache, data.scan)
     return exciting_patches(
-        data.cache, data.scan, data.fields, most=settings.examples, patch_pixels=settings.patch_pixels
+        data.cache,
+        data.scan,
+        data.fields,
+        most=settings.examples,
+        diversity=settings.diversity,
+        patch_pixels=settings.patch_pixels,
     )
 
 

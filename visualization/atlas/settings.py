@@ -5,6 +5,7 @@ When to use: as the settings of `build.py`; `procscope visualize` builds its opt
 
 from dataclasses import dataclass
 
+from procscope.visualization.exciting_frames import DIVERSITY
 from procscope.visualization.recipes import RECIPES
 from procscope.workbench.plugins import suggest
 
@@ -41,6 +42,8 @@ class AtlasSettings:
     """Frames and patches of a unit."""
     patch_pixels: int = 24
     """Largest patch."""
+    diversity: float = DIVERSITY
+    """Weight of frames' and patches' unlikeness to those chosen before; 0 takes the highest."""
     level_starts: int = 4
     """Levels that a search begins with."""
     level_rounds: int = 20

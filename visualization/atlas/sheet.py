@@ -48,7 +48,7 @@ def plot_sheet(
         len(units),
         len(chosen) + 1,
         width_inches=width,
-        height_inches=(_SIDE_INCHES + 0.2) * len(units) + 0.35,
+        height_inches=(_SIDE_INCHES + 0.28) * len(units) + 0.35,
         squeeze=False,
         gridspec_kw={"width_ratios": [0.8, *(_SIDE_INCHES * most[method] for method in chosen)]},
     )
@@ -88,4 +88,5 @@ def _measures(entry: AtlasEntry) -> str:
     parts = [f"value {entry.value:.3g}"]
     parts += [f"reach {entry.reach_from_median:.2g}"] if entry.reach_from_median is not None else []
     parts += [f"seeds {entry.seed_similarity:.2f}"] if entry.seed_similarity is not None else []
-    return ", ".join(parts)
+    # In two lines: a column of two pictures is narrower than all three.
+    return "\n".join([parts[0], ", ".join(parts[1:])]) if len(parts) > 1 else parts[0]

@@ -1,0 +1,44 @@
+"""sae-heist: does a sparse autoencoder split what the Heist networks' channels and units mix?
+
+Autoencoders for the last convolutional layer and for the fully connected one: top-k, and the L1 one of S4's study. How
+much is dead, whether the agent still plays with the reconstruction spliced in, and whether single latents say
+which thing comes next and where it is better than single channels and units. `sae_study.py` holds the steps,
+`procscope.saes` what is measured, and docs/saes.md what was found.
+"""
+
+from dataclasses import replace
+
+from procscope.experiments.sae_study import Config, study
+from procscope.workbench.experiments import Experiment
+
+SMALL = Config(
+    models=("heist-easy-impala",),
+    variant=(),
+    saes=(
+        "fc top-k 1024 16",
+        "conv_out top-k 256 8 16",
+        "conv_out l1 128 8 16",
+    ),
+)
+
+EXPERIMENT = Experiment(
+    name="sae-heist",
+    question="Do latents of sparse autoencoders track keys, locks and gem more clearly than channels of "
+    "the Heist network, how many are dead, and does the agent still play through them?",
+    targets=("S4.sae", "S4.vis-sae-vs-raw"),
+    scales={
+        "smoke": replace(
+            SMALL,
+            models=SMALL.models[:1],
+            saes=("fc top-k 64 4",),
+            frames=1024,
+            samples=20_480,
+            batch_size=256,
+            levels=4,
+            measured_frames=32,
+        ),
+        "small": SMALL,
+        "long": replace(SMALL, frames=200_000, samples=10_000_000, seeds=(0, 1, 2), levels=1000),
+    },
+    run=study,
+)
