@@ -21,12 +21,7 @@ from procscope.workbench.runs import RunRecord
 class Config:
     """Settings of `reward-probes`; the defaults are those of the small scale."""
 
-    models: tuple[str, ...] = (
-        "coinrun-reward",
-        "coinrun-reward-long",
-        "coinrun-reward-adversarial",
-        "heist-reward",
-    )
+    models: tuple[str, ...] = ("coinrun-reward",)
     """Reward networks, by name or path."""
     transitions: int = 16_384
     """Of each game, on test levels; the text has 895,489 of CoinRun and 2,622,272 of Heist."""
@@ -59,7 +54,7 @@ EXPERIMENT = Experiment(
     "than out of an untrained one?",
     targets=("C5.probe-coinrun", "C5.probe-heist", "C5.probe-filtered"),
     scales={
-        "smoke": Config(models=("coinrun-reward",), transitions=512, folds=3),
+        "smoke": Config(transitions=512, folds=3),
         "small": Config(),
         "long": Config(transitions=131_072),
         "paper": Config(transitions=895_489),

@@ -26,12 +26,7 @@ from procscope.workbench.runs import RunRecord
 class Config:
     """Settings of `reward-scenes`; the defaults are those of the small scale."""
 
-    models: tuple[str, ...] = (
-        "coinrun-reward-15",
-        "coinrun-reward-40",
-        "coinrun-reward-adversarial",
-        "heist-reward",
-    )
+    models: tuple[str, ...] = ("coinrun-reward",)
     """Reward networks, by name or path; those of Heist see noise alone."""
     levels: int = 300
     """From level seed 10^9 on, those with room for all scenes."""

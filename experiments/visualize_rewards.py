@@ -32,7 +32,7 @@ N_ACTIONS = 15
 class Config:
     """Settings of `visualize-rewards`; the defaults are those of the small scale."""
 
-    models: tuple[str, ...] = ("coinrun-reward-15", "coinrun-reward-adversarial")
+    models: tuple[str, ...] = ("coinrun-reward",)
     """Reward networks of CoinRun, by name or path."""
     steps: int = 512
     """Of pictures from nothing."""

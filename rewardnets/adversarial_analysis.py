@@ -1,7 +1,7 @@
 """The analysis `adversarial`: examples that fool a reward network, a network trained against them, and both compared.
 
     procscope transitions build --game coinrun --out data/coinrun
-    procscope analyze adversarial --cache data/coinrun --model coinrun-reward-15
+    procscope analyze adversarial --cache data/coinrun --model coinrun-reward
 
 How it uses the cache. Its *frames*, pairs of a frame and the next, with the actions and rewards among its *labels*, are
 what a second network of the same shape is trained on, with adversarial examples from the fifth epoch on

@@ -23,7 +23,7 @@ Cost: an encoding of the samples, and for each unit a pass over those in which i
 Axes: `sample`, `unit` a latent or a unit of the network, `label` a statement, `bin`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,16 +34,14 @@ from torch import Tensor
 
 from procscope.activations.cache import ActivationCache
 from procscope.probes.levels import folds
-from procscope.probes.moments import Batch
-from procscope.probes.ridge import fit_ridge
 from procscope.saes.labels import Statements
 from procscope.saes.metrics import ThresholdScores, best_labels, f1_lift, threshold_scores
+from procscope.saes.probe_scores import probe_scores
 from procscope.saes.sae import Sae, samples_of
 
 BINS = 64
 MOST_SAMPLES = 60_000
 """More are not looked at: of maps, frames are drawn until their positions are about so many."""
-ALPHAS = (1.0, 100.0, 1e4, 1e6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +124,7 @@ def _measure_group(
     read = _samples(sae, cache, hook_point, statements, rng)
     of_latents = _score(sae.n_latents, _columns_of_sparse(read.latents), read.truth, read.in_choice)
     of_units = _score(read.units.shape[1], _columns_of_dense(read.units), read.truth, read.in_choice)
-    probes = _probe_scores(read.units, read.truth, read.in_choice)
+    probes = probe_scores(read.units, read.truth, read.in_choice)
     of_probes = _score(probes.shape[1], _columns_of_dense(probes), read.truth, read.in_choice)
     return _Group(of_latents, of_units, of_probes, len(read.truth))
 
@@ -286,23 +284,3 @@ def _score(
     shares = np.stack([true / max(1, int(half.sum())) for true, half in zip(n_true, halves, strict=True)])
     thresholds = np.take_along_axis(edges, best.lowest_bin - 1, axis=1)
     return _Scored(best, judged, samples[0, :, 1:].sum(axis=1) > 0, thresholds, shares)
-
-
-def _probe_scores(
-    x: Float32[np.ndarray, "sample unit"],
-    truth: Bool[np.ndarray, "sample label"],
-    in_choice: Bool[np.ndarray, " sample"],
-) -> Float32[np.ndarray, "sample label"]:
-    """What a ridge probe of each statement gives, fitted to the half of the choice, strength included."""
-    rows = np.flatnonzero(in_choice)
-
-    def batches() -> Iterator[Batch]:
-        for start in range(0, len(rows), 8192):
-            part = slice(start, min(start + 8192, len(rows)))
-            yield Batch(part, x[rows[part]])
-
-    fold = np.arange(len(rows)) * 2 // len(rows)
-    fit = fit_ridge(batches(), truth[rows].astype(np.float64), fold, ALPHAS)
-    best, columns = fit.errors.sum(axis=0).argmin(axis=0), np.arange(truth.shape[1])
-    coefficients = fit.whole.coefficients[best, :, columns].T
-    return (x @ coefficients + fit.whole.intercepts[best, columns]).astype(np.float32)

@@ -57,7 +57,8 @@ def test_a_round_depends_on_its_number_alone(network, played):
 
 def test_first_rounds_in_the_maze_are_single_frames_of_many_levels(network):
     alone = SequenceSource(CONFIG).samples(0, network)
-    assert alone.first.all() and not alone.is_own.any()
+    assert alone.first.all()
+    assert not alone.is_own.any()
     assert alone.actions.shape == (SEQUENCE_FRAMES, 64)
     assert alone.steps_to_goal.min() >= 1
     frames = alone.frames.reshape(512, -1)

@@ -67,7 +67,9 @@ def test_ends_and_coins_are_told_from_the_way():
 
 
 def test_networks_of_other_games_are_refused():
-    with pytest.raises(ValueError, match="expected a policy for coinrun; maze-easy-corner was trained on maze"):
+    with pytest.raises(
+        ValueError, match="expected a policy for coinrun; maze-easy-corner was trained on maze"
+    ):
         Levels(load_network("maze-easy-corner"), Config(), seed=0)
 
 

@@ -41,10 +41,10 @@ class LinearUnits(HookedNetwork):
         return self.units(torch.einsum("nchw,uchw->nu", frames / 255, self.weights) / 100)
 
 
-LEAST = {"lucid": (0.95, 0.92), "dissertation": (0.85, 0.85)}
-"""Correlation of the two units' pictures, where it is not 0.95: the second disc's colours are those that never come
-together in the environment, which decorrelated colours make slow; and the noise that the dissertation's recipe begins
-with has full contrast, and some of it stays."""
+LEAST = {"lucid": (0.94, 0.92), "dissertation": (0.83, 0.83)}
+"""Correlation of the two units' pictures, where it is not 0.95 after a recipe's own steps and under its own transforms:
+decorrelated colours are slow to reach those that never come together in the environment, and of the noise of full
+contrast that the dissertation's recipe begins with some stays. Both go on rising: to 0.96 and 0.87 with 1,500 steps."""
 
 
 @pytest.mark.slow
@@ -135,6 +135,7 @@ class MouseAtCorner(HookedNetwork):
         return self.corner(apart[:, :16, -16:].mean(dim=(1, 2))[:, None])
 
 
+@pytest.mark.slow
 def test_levels_come_to_the_best_that_edits_allow():
     """Only the mouse moves, so every free cell can be tried: the search finds the best of them."""
     from procscope.envs.level_frames import frames_of_levels

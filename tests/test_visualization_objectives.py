@@ -86,6 +86,7 @@ def test_diversity_is_0_for_unlike_and_minus_1_for_like_gram_matrices():
         diversity.part(slice(1, 3))
 
 
+@pytest.mark.slow
 def test_diversity_makes_pictures_of_a_unit_differ_and_keeps_groups_in_one_batch():
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
     plain = ChannelMean("1", [0] * 4)
