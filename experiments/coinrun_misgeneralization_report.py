@@ -221,8 +221,8 @@ def _tell_patching(ledger: Ledger, config: Config, studies: Sequence[DriveStudy]
                 continue
             top = effects.table().iloc[0]
             parts.append(
-                f"{kind}: of {pairs} pairs, {effects.n_pairs} patched; most is restored by channel {top['channel']} of "
-                f"`{top['hook_point']}`, {top['effect']:.2f} [{top['low']:.2f}, {top['high']:.2f}]"
+                f"{kind}: of {pairs} pairs, {effects.n_pairs} patched; the largest effect is that of channel "
+                f"{top['channel']} of `{top['hook_point']}`, {top['effect']:.2f} [{top['low']:.2f}, {top['high']:.2f}]"
             )
         return "; ".join(parts) + "."
 
@@ -230,7 +230,8 @@ def _tell_patching(ledger: Ledger, config: Config, studies: Sequence[DriveStudy]
         "Which channels carry what coin and wall change?",
         f"Pairs of frames with and without one thing, whose log odds differ by {LEAST_APART:g} nats or more in the "
         "direction of the mean; each channel alone is patched from the frame in which it wants to go right more into "
-        "the other (0: nothing is restored, 1: all).\n" + _lines(studies, line),
+        "the other (0: nothing is restored, 1: all; below 0, the difference grows).\n"
+        + _lines(studies, line),
     )
     for study in studies:
         for kind, effects in study.patched.items():

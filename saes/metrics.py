@@ -61,9 +61,7 @@ class FvuSums:
     def fvu(self) -> float:
         """Raises ValueError: no samples, or activations that never change."""
         if self.n == 0 or self.total <= 1e-12 * max(self._squares, 1e-300):
-            raise ValueError(
-                f"expected activations that change, given {self.n} samples that do not: fvu has no value"
-            )
+            raise ValueError(f"expected activations that change, given {self.n} samples that do not")
         return self.residual / self.total
 
 
@@ -75,10 +73,10 @@ def fvu(activations: Real[np.ndarray, "sample input"], reconstruction: Real[np.n
 
 
 def explained_variance(
-    activations: Real[np.ndarray, "sample input"], reconstruction: Real[np.ndarray, "..."]
+    activations: Real[np.ndarray, "sample input"], given: Real[np.ndarray, "..."]
 ) -> float:
-    """1 − fvu."""
-    return 1 - fvu(activations, reconstruction)
+    """1 − fvu, `given` being the reconstruction."""
+    return 1 - fvu(activations, given)
 
 
 def l0(latents: Real[np.ndarray, "sample latent"]) -> float:
@@ -138,7 +136,7 @@ class FiringRates(NamedTuple):
 def firing_rate_histogram(
     rates: Float[np.ndarray, " latent"], edges: Float64[np.ndarray, " edge"] | None = None
 ) -> FiringRates:
-    """Latents by log10 of the share of samples in which they are above 0; in quarters from 1e-6 to 1 by default.
+    """Latents by log10 of the share of samples in which they are above 0, by default in quarters from 1e-6 to 1.
 
     The lowest bin holds lower rates, too.
     """
@@ -229,7 +227,7 @@ def agreement(
 def recovered(untouched: float, spliced: float, ablated: float) -> float:
     """(spliced − ablated) / (untouched − ablated): 1 as good as untouched, 0 no better than the hook point ablated.
 
-    Of any score: a return, a success rate, an action KL (untouched: 0). Raises ValueError: ablating changes nothing.
+    Of a return, a success rate, an action KL (untouched: 0). Raises ValueError: ablating changes nothing.
     """
     if untouched == ablated:
         raise ValueError(
