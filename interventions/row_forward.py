@@ -195,7 +195,7 @@ class RowForward:
         at = torch.from_numpy(back).to(state.device)
         logits, value, after = (
             None if one[0] is None else torch.cat(one)[at]  # type: ignore[arg-type]
-            for one in zip(*parts, strict=True)
+            for one in zip(*((part.logits, part.value, part.state) for part in parts), strict=True)
         )
         return RowReadings(
             None if logits is None else logits.float().cpu().numpy(),

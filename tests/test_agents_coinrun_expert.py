@@ -63,6 +63,7 @@ def test_a_slip_costs_value():
     assert worth[0] > worth[1] > worth[2] > 0
 
 
+@pytest.mark.slow
 def test_it_wins_nearly_all_levels_of_the_engine(starts, expert):
     engine = Engine(EngineOptions("coinrun", num_envs=len(starts), num_threads=1))
     engine.set_states(starts)

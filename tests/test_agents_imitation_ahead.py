@@ -30,6 +30,7 @@ def same(round_samples, others) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_round_is_played_by_the_network_before_the_last_round(config):
     networks = []
     for seed in range(3):

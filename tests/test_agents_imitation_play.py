@@ -69,6 +69,7 @@ def test_an_agent_that_stays_gives_one_frame_an_episode():
     assert len({frame.tobytes() for frame in own.frames}) == len(own.frames) == 128
 
 
+@pytest.mark.slow
 def test_a_run_trains_and_an_interrupted_one_ends_alike(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train_imitation(CONFIG, whole)

@@ -80,6 +80,7 @@ def test_own_routes_begin_with_what_the_network_plays(rounds):
     assert sum((actions == RIGHT).all() for actions in played) > len(played) / 4, "the others were disturbed"
 
 
+@pytest.mark.slow
 def test_what_is_remembered_makes_the_same_rounds(rounds):
     check_recall(SearchSource(CONFIG), rounds)
 

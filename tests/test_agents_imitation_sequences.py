@@ -141,6 +141,7 @@ def held(directory) -> dict[str, torch.Tensor]:
     return tensors
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
     train_imitation(CONFIG, tmp_path / "whole")
     train_imitation(CONFIG, tmp_path / "stopped", max_rounds=1)

@@ -131,6 +131,7 @@ def features(level: HeistLevel) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 def test_the_generators_distribution_is_the_engines():
     """Chi-squared tests of two samples, fixed seeds; as many keys asked for as the engine did (`held` says)."""
     engines = HeistLevel.from_seeds(range(450))

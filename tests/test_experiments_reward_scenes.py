@@ -157,6 +157,7 @@ def test_effects_of_a_network_that_goes_by_one_factor(tmp_path):
     assert ledger.find("C5.noise/reward", model="known", pair="same").value == 3
 
 
+@pytest.mark.slow
 def test_a_network_that_rewards_nothing_leaves_scenes_undefined_and_runs(network_file, tmp_path):
     config = replace(EXPERIMENT.scales["smoke"], models=(str(network_file),), levels=2, noise=4)
     record = run_experiment(EXPERIMENT, "smoke", out=tmp_path, config=config)

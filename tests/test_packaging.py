@@ -139,7 +139,9 @@ def test_every_sub_package_and_data_file_came_along(installed):
     assert {"zoo/__init__.py", "workbench/report.html.j2", "experiments/published.toml"} <= came
     weights = {name for name in wanted if name.endswith(".safetensors")}
     assert weights == {name for name in came if name.startswith("zoo/") and name.endswith(".safetensors")}
-    assert {name.replace(".safetensors", ".gif") for name in weights} <= came, "cards show them"
+    films = {name for name in came if name.endswith(".gif")}
+    assert {name.replace(".gif", ".safetensors") for name in films} <= weights
+    assert "zoo/maze-easy-topright.gif" in films, "cards of policies show them"
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

@@ -254,6 +254,7 @@ def standard(data, config, tmp_path_factory):
     return train_reward(reward, data, tmp_path_factory.mktemp("standard"))
 
 
+@pytest.mark.slow
 def test_the_analysis_leaves_a_retrained_network_and_a_comparison(data, standard, tmp_path):
     settings = AdversarialSettings(
         str(standard),

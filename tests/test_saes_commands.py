@@ -56,6 +56,7 @@ def test_mistakes_are_said(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_sweep_reuses_its_members(cache: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--cache", cache, "--hook", "fc", "--out", str(tmp_path), "--widths", "8", "16", "--ks", "2"]
     options += ["--samples", "1280", "--batch-size", "64"]

@@ -67,6 +67,7 @@ def training(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_every_checkpoint_is_measured_once(toys, training, tmp_path, capsys):
     command = ["run", "toy-sums", "--scale", "smoke", "--times", "2", "--out", str(tmp_path / "out")]
     command += ["--over-training", str(training), "--stills", "3"]
