@@ -57,7 +57,8 @@ def log_odds_of(logits: Float[np.ndarray, "*batch action"]) -> Float64[np.ndarra
     """log p(right) - log p(left) of logits of the 15 raw actions, all actions of a move counted together; in nats."""
     wide = logits.astype(np.float64)
     right, left = (wide[..., move == ACTION_TO_MOVE] for move in (Move.RIGHT, Move.LEFT))
-    return np.asarray(logsumexp(right, axis=-1)) - np.asarray(logsumexp(left, axis=-1))
+    difference = np.subtract(logsumexp(right, axis=-1), logsumexp(left, axis=-1))
+    return np.asarray(difference)
 
 
 def log_odds_under(

@@ -30,10 +30,12 @@ def rounds():
     played.source.close()
 
 
+@pytest.mark.slow
 def test_a_round_has_as_many_samples_as_asked_for(rounds):
     check_sizes(rounds, 256)
 
 
+@pytest.mark.slow
 def test_every_route_ends_at_the_coin_with_its_last_action(rounds):
     source, _, (_, routes) = rounds
     starts = source._games.states_of(routes.variant_seeds, routes.level_seeds)
@@ -49,6 +51,7 @@ def test_every_route_ends_at_the_coin_with_its_last_action(rounds):
     engine.close()
 
 
+@pytest.mark.slow
 def test_a_replayed_frame_is_the_one_that_play_shows(rounds):
     source, _, (_, routes) = rounds
     chosen = routes.take(np.array([0, len(routes.lengths) - 1]))
@@ -71,6 +74,7 @@ def test_a_replayed_frame_is_the_one_that_play_shows(rounds):
     engine.close()
 
 
+@pytest.mark.slow
 def test_own_routes_begin_with_what_the_network_plays(rounds):
     _, (_, before), (_, routes) = rounds
     own = routes.take(np.arange(len(before.lengths), len(routes.lengths)))

@@ -49,6 +49,7 @@ def network_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_factor_changes_nothing_else(levels):
     """What the labels and the cells say: where the sprite is drawn, what is under it, where coin and picture are."""
     for level in levels:
@@ -82,6 +83,7 @@ def _sprite(level):
     return float(drawn["x"]), float(drawn["y"])
 
 
+@pytest.mark.slow
 def test_the_engine_itself_pays_for_what_can_be_played(levels):
     """On the ground and in the middle, the same places and speeds are a state: the engine gives 10 for the step."""
     for level in levels:
@@ -93,6 +95,7 @@ def test_the_engine_itself_pays_for_what_can_be_played(levels):
         assert played("", above, 5).true_reward == 10
 
 
+@pytest.mark.slow
 def test_levels_without_room_and_other_factors_are_refused(levels):
     with pytest.raises(
         ValueError, match=r"expected factors of beside ground middle, .*; given beside ground high"
@@ -117,6 +120,7 @@ def test_pairs_differ_in_one_factor():
     assert len(SCENE_NAMES) == 11 + 18 == len(SCENES) + len(COMBINATIONS)
 
 
+@pytest.mark.slow
 def test_rewards_are_those_of_the_scenes(levels):
     network = RewardNetwork(width=1 / 96, shrink=8)
     found = scene_rewards(network, levels)
@@ -168,5 +172,6 @@ def test_a_network_that_rewards_nothing_leaves_scenes_undefined_and_runs(network
     assert "hardly any original" in (record.directory / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_levels_are_of_the_test_range(levels):
     assert all(level.level_seed in TEST_SEEDS for level in levels)
