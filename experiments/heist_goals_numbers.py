@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from procscope.envs.heist.things import COLOURS
-from procscope.experiments.heist_goals_results import GoalStudy, mean
+from procscope.experiments.heist_goals_results import GoalStudy
+from procscope.experiments.heist_pair_means import mean
 from procscope.experiments.maze_networks import record_over_networks
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.probes.goal_switch import HELD

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from procscope.experiments.heist_goals_numbers import BEST, TARGET
-from procscope.experiments.heist_goals_results import GoalStudy, mean
+from procscope.experiments.heist_goals_results import GoalStudy
 from procscope.experiments.heist_goals_setup import Config
+from procscope.experiments.heist_pair_means import mean
 from procscope.experiments.maze_channels_figures import short_name
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.probes.goal_switch import HELD

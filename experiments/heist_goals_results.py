@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from procscope.experiments.heist_pair_means import mean
 from procscope.interventions.carried import Carried
 from procscope.interventions.fake_target import share_of_moving
 from procscope.interventions.named_arms import UNTOUCHED
@@ -17,7 +18,6 @@ from procscope.probes.entity_vectors import EntityVectors
 from procscope.probes.goal_rules import GoalRules
 from procscope.probes.goal_switch import HELD, GoalEffect, GoalHandles, GoalPlay
 from procscope.probes.guided_eigen import ProbeEigen
-from procscope.workbench.mean_intervals import bootstrap_means
 from procscope.workbench.statistics import Interval
 
 
@@ -96,13 +96,3 @@ class GoalStudy:
         if not pairs:
             raise ValueError(f"none of the levels has both {things} and {others}")
         return float(np.mean(pairs))
-
-
-def mean(values: Float64[np.ndarray, " pair"]) -> Interval:
-    """Mean with a bootstrap interval over pairs; where all agree, the rule of three (3 in n might differ)."""
-    if np.ptp(values) == 0:
-        n, value = len(values), float(values[0])
-        return Interval(value, value - 3 / n, value + 3 / n, n)
-    found = bootstrap_means(values[:, None], rng=np.random.default_rng(0))[0]
-    # Shares of few episodes: a limit of 0 must not become a little more by rounding.
-    return found._replace(low=round(found.low, 12), high=round(found.high, 12))

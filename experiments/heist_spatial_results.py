@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from procscope.experiments.heist_pair_means import mean
 from procscope.interventions.fake_study import FakeStudy, controlled
 from procscope.interventions.fake_target import share_of_moving
-from procscope.workbench.mean_intervals import bootstrap_means
 from procscope.workbench.statistics import Interval
 
 
@@ -50,7 +50,7 @@ class FramesResult:
 
     def mean(self, arm: str, column: str) -> Interval:
         """Mean of `switched` or `action_kl`, bootstrapped over pairs."""
-        return _mean(np.array(self.found["arms"][arm][column], dtype=np.float64))
+        return mean(np.array(self.found["arms"][arm][column], dtype=np.float64))
 
     @property
     def quarter(self) -> int:
@@ -76,11 +76,11 @@ class PlayResult:
         return np.array(self.found["arms"][arm][outcome], dtype=np.float64) / self.study.repeats
 
     def reached(self, arm: str, outcome: str = "fake_first") -> Interval:
-        found = _mean(self.share(arm, outcome))
+        found = mean(self.share(arm, outcome))
         return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
     def difference(self, arm: str, other: str, outcome: str = "fake_first") -> Interval:
-        return _mean(self.share(arm, outcome) - self.share(other, outcome))
+        return mean(self.share(arm, outcome) - self.share(other, outcome))
 
     def best_spot(self) -> str:
         """The spot arm that gains most on the first half of the pairs."""
@@ -91,7 +91,7 @@ class PlayResult:
     def over(self, arm: str, other: str) -> Interval:
         """The difference on the second half of the pairs: for arms that were chosen on the first."""
         half = self.study.pairs // 2
-        return _mean((self.share(arm) - self.share(other))[half:])
+        return mean((self.share(arm) - self.share(other))[half:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +107,3 @@ class SpatialStudy:
     @property
     def where(self) -> dict[str, Any]:
         return {"model": self.model, "training": self.training}
-
-
-def _mean(values: Float64[np.ndarray, " pair"]) -> Interval:
-    """Mean with a bootstrap interval; where all pairs agree, the rule of three (3 in n might differ)."""
-    if np.ptp(values) == 0:
-        n, value = len(values), float(values[0])
-        return Interval(value, value - 3 / n, value + 3 / n, n)
-    found = bootstrap_means(values[:, None], rng=np.random.default_rng(0))[0]
-    # Shares of few episodes: a limit of 0 must not become a little more by rounding.
-    return found._replace(low=round(found.low, 12), high=round(found.high, 12))
