@@ -25,8 +25,12 @@ FIRST = ("maze-easy-anywhere", "maze-easy-corner", "maze-easy-topright")
 """The networks that the first experiments need."""
 LARGEST_FILE = 8 * 2**20
 SHIPPED = sorted({*FIRST, *plugins.names("procscope.models")})
-POLICIES = [name for name in SHIPPED if read_checkpoint(path(name)).header.architecture != "reward-network"]
-"""The others are reward networks: `test_zoo_reward.py`."""
+POLICIES = [
+    name
+    for name in SHIPPED
+    if read_checkpoint(path(name)).header.architecture not in ("reward-network", "sae")
+]
+"""The others are reward networks and sparse autoencoders: `test_zoo_reward.py`, `test_zoo_sae.py`."""
 
 
 def test_the_files_are_the_registered_models():

@@ -37,6 +37,7 @@ def add(
     summary: str,
     variants: tuple[str, ...] = (),
     transitions: Path | None = None,
+    cache: Path | None = None,
     folder: Path = Path("zoo"),
     episodes: int = 1000,
     stills: int = 0,
@@ -50,19 +51,25 @@ def add(
         variants: of a policy: distributions to evaluate on, the one trained on first; several variants of one joined
             by `+`, and `unedited` for the engine's own levels.
         transitions: of a reward network: those that it was trained on, whose test levels it is measured on.
+        cache: of a sparse autoencoder: activations and frames of its network that it is measured on.
         folder: where the files go.
-        episodes: levels for each evaluation.
+        episodes: levels for each evaluation, or to play with an autoencoder's reconstruction.
         stills: so many checkpoints of the run's film are shipped, too, for `procscope run ... --over-training NAME`.
     """
     from procscope.zoo.reward_shipping import ship_reward
+    from procscope.zoo.sae_shipping import ship_sae
     from procscope.zoo.shipping import ship
 
-    if (transitions is None) == (not variants):
+    if bool(variants) + (transitions is not None) + (cache is not None) != 1:
         raise ValueError(
-            "expected --variants for a policy, or --transitions for a reward network, and not both"
+            "expected one of --variants for a policy, --transitions for a reward network and --cache for a sparse "
+            "autoencoder"
         )
     if transitions is not None:
         print(ship_reward(name, run, transitions, folder, summary=summary))
+        return
+    if cache is not None:
+        print(ship_sae(name, run, cache, folder, summary=summary, episodes=episodes))
         return
     distributions = [() if variant == "unedited" else tuple(variant.split("+")) for variant in variants]
     print(ship(name, run, folder, distributions, summary=summary, episodes=episodes, stills=stills))
@@ -83,10 +90,10 @@ def check(name: str, /, losses: int = 100) -> int:
     from procscope.zoo.shipping import losses_agree
 
     header = read_checkpoint(path(name)).header
-    if header.architecture == "reward-network":
+    if header.architecture in ("reward-network", "sae"):
         raise ValueError(
-            f"{name} is a reward network, whose transitions are not shipped: its card has the commands that train it "
-            "again"
+            f"{name} is a {'reward network' if header.architecture == 'reward-network' else 'sparse autoencoder'}, "
+            "whose data are not shipped: its card has the commands that train it again"
         )
     training = first_stage(header.training)
     recorded = len(training["first_losses"])
