@@ -20,13 +20,15 @@ from procscope.experiments.heist_entities_numbers import DIRECTION, METRICS, SWE
 from procscope.experiments.heist_entities_report import write_report
 from procscope.experiments.heist_entities_results import ANY, ENGINE, CheeseStudy, EntityStudy, Tracked
 from procscope.experiments.heist_entities_setup import SCALES, Config, Levels, draw_levels
-from procscope.experiments.heist_networks import centers_of, open_saes, places_of
+from procscope.experiments.heist_networks import centers_of, places_of
 from procscope.experiments.maze_networks import open_networks, training_of
 from procscope.interventions.direction_channels import DIRECTIONS, DirectionChannels, find_direction_channels
 from procscope.interventions.direction_readout import DirectionReadout, direction_readout
 from procscope.probes.entity_study import Setting, TrackedLevel, study_level
 from procscope.probes.next_key import NextKeys, read_next_keys
 from procscope.probes.untrained import untrained_like
+from procscope.saes.of_networks import require_saes_of, saes_of
+from procscope.saes.sae import Sae
 from procscope.workbench.checkpoints import LoadedModel, load_network
 from procscope.workbench.experiments import Experiment
 from procscope.workbench.members import Members
@@ -38,7 +40,7 @@ def run(config: Config, record: RunRecord) -> None:
     """Track every thing in every network, look for next keys and directions, record the numbers, write the report."""
     levels = draw_levels(config, record.seed)
     models = open_networks((*config.models, *config.maze_models), record)
-    open_saes(models, config.saes)
+    require_saes_of(models, config.saes)
     heist, mazes = models[: len(config.models)], models[len(config.models) :]
     members = record.members()
     studies = [study_heist(model, levels, config, members, record.seed) for model in heist]
@@ -59,7 +61,7 @@ def study_heist(
     """Everything about one Heist network."""
     rooms, mazes = (tracked(model, setting, levels, config, members, seed) for setting in ("room", "maze"))
     others = [untrained_like(model, draw) for draw in range(1, config.untrained + 1)]
-    encoders = open_saes([model], config.saes)
+    encoders = encoders_of(model, config.saes)
     last = places_of(model).last
 
     def next_keys(network: nn.Module, stages: Sequence[Stages], own: bool) -> Mapping[str, NextKeys]:
@@ -129,13 +131,18 @@ def tracked(
 def study_one(one: TrackedLevel) -> dict[str, Any]:
     """`study_level` with the network and its autoencoders loaded."""
     model = load_network(one.model)
-    return study_level(one, model, open_saes([model], one.saes))
+    return study_level(one, model, encoders_of(model, one.saes))
+
+
+def encoders_of(model: LoadedModel, saes: Sequence[str]) -> dict[str, Sae]:
+    """The network's autoencoders among these files, by hook point."""
+    return {place: trained.sae for place, trained in saes_of(model, saes).items()}
 
 
 def hook_points_of(model: LoadedModel, config: Config) -> tuple[str, ...]:
     """The hook points asked for, or those of the architecture; those of the network's SAEs are among them."""
     named = config.hook_points or places_of(model).maps
-    return tuple(dict.fromkeys((*named, *open_saes([model], config.saes))))
+    return tuple(dict.fromkeys((*named, *saes_of(model, config.saes))))
 
 
 def readouts(directions: DirectionChannels, read: ChannelSums) -> dict[str, DirectionReadout]:

@@ -30,7 +30,7 @@ from procscope.experiments.heist_goals_numbers import TARGET, record_numbers
 from procscope.experiments.heist_goals_report import write_report
 from procscope.experiments.heist_goals_results import DistanceScores, Erased, GoalStudy
 from procscope.experiments.heist_goals_setup import SCALES, Config
-from procscope.experiments.heist_networks import Places, centers_of, open_saes, places_of
+from procscope.experiments.heist_networks import Places, centers_of, places_of
 from procscope.experiments.maze_networks import open_networks, training_of
 from procscope.interventions.carried import Carried, carried
 from procscope.interventions.erase import Erase
@@ -41,6 +41,7 @@ from procscope.probes.guided_eigen import probe_eigen
 from procscope.probes.moments import Batch
 from procscope.probes.ridge import fit_ridge
 from procscope.probes.untrained import untrained_like
+from procscope.saes.of_networks import require_saes_of, saes_of
 from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.experiments import Experiment
 from procscope.workbench.runs import RunRecord
@@ -52,7 +53,7 @@ _ALPHAS = (1e3, 1e4, 1e5, 1e6, 1e7)
 def run(config: Config, record: RunRecord) -> None:
     """Switch goals in every network, look for circuits, record the numbers, write the report."""
     models = open_networks(config.models, record)
-    open_saes(models, config.saes)
+    require_saes_of(models, config.saes)
     studies = [study_network(model, config, record) for model in models]
     write_report(record_numbers(record, studies), config, studies)
 
@@ -63,7 +64,8 @@ def study_network(model: LoadedModel, config: Config, record: RunRecord) -> Goal
     (center,) = centers_of(model, [places.middle])
     rng = np.random.default_rng((record.seed, 41))
     finding, edited = goal_pairs(config.finding_pairs, rng), goal_pairs(config.pairs, rng)
-    encoder = open_saes([model], config.saes).get(places.middle)
+    trained = saes_of(model, config.saes).get(places.middle)
+    encoder = None if trained is None else trained.sae
     handles = find_handles(
         network, finding, places.vector, places.middle, center, encoder=encoder, seed=record.seed
     )

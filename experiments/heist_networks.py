@@ -1,8 +1,7 @@
 """What the Heist experiments share about their networks: where maps are read, and what a position looks at.
 
 Any network will do that is named by its zoo name or a path. Hook points are chosen by architecture, from the first maps
-to the last, unless an experiment is given others; an SAE's file puts its latents in place of the channels of the hook
-point that it was trained on.
+to the last, unless an experiment is given others.
 
 Axes: none.
 """
@@ -17,7 +16,6 @@ from procscope.agents.networks.interpretable_cnn import InterpretableCnn
 from procscope.envs.engine import scratch_engine
 from procscope.envs.maze.geometry import MIDDLE
 from procscope.interventions.goal_tracking import center_of
-from procscope.saes.sae import Sae, load_sae
 from procscope.workbench.checkpoints import LoadedModel
 
 
@@ -67,23 +65,3 @@ def centers_of(model: LoadedModel, hook_points: Sequence[str]) -> tuple[float, .
     frames = scratch_engine("heist").frames[:1]
     maps = capture(model.network, frames, list(hook_points)).activations
     return tuple(map_center(model.network, maps[name].shape[-1]) for name in hook_points)
-
-
-def open_saes(models: Sequence[LoadedModel], saes: Sequence[str]) -> dict[str, Sae]:
-    """The autoencoders of these files that were trained on one of the networks, by hook point.
-
-    Raises ValueError: with several networks (a whole run), a file that was trained on none of them; two of one hook
-    point.
-    """
-    found: dict[str, Sae] = {}
-    hashes = {model.weights_hash for model in models}
-    for path in saes:
-        trained = load_sae(path)
-        if trained.model_hash not in hashes:
-            continue
-        if trained.hook_point in found:
-            raise ValueError(
-                f"expected one autoencoder for each hook point; given a second one for {trained.hook_point!r}: {path}"
-            )
-        found[trained.hook_point] = trained.sae
-    return found

@@ -21,6 +21,7 @@ from procscope.experiments.maze_retarget_setup import SCALES, Config, Mazes, dra
 from procscope.interventions.goal_tracking import track_goal
 from procscope.interventions.retarget import retarget
 from procscope.interventions.retarget_study import RetargetedLevel, TunedEdit, study_level, tune
+from procscope.saes.of_networks import require_saes_of, saes_of
 from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.experiments import Experiment
 from procscope.workbench.members import Members
@@ -31,13 +32,19 @@ from procscope.workbench.runs import RunRecord
 def run(config: Config, record: RunRecord) -> None:
     """Choose, tune and play each network's edit, record the numbers, write the report."""
     mazes = draw_mazes(config, record.seed)
-    studies = [study_network(model, mazes, config, record) for model in open_networks(config.models, record)]
+    models = open_networks(config.models, record)
+    require_saes_of(models, config.saes)
+    studies = [study_network(model, mazes, config, record) for model in models]
     write_report(record_numbers(record, studies), config, studies)
 
 
 def study_network(model: LoadedModel, mazes: Mazes, config: Config, record: RunRecord) -> RetargetStudy:
     """Everything about one network; played mazes are kept one by one."""
-    tracked = [track_goal(model.network, mazes.tracking, place) for place in config.hook_points]
+    saes = saes_of(model, config.saes)
+    tracked = [
+        track_goal(model.network, mazes.tracking, place, saes[place].sae if place in saes else None)
+        for place in config.hook_points
+    ]
     tuned = tune(
         model.network,
         tracked,
@@ -46,10 +53,11 @@ def study_network(model: LoadedModel, mazes: Mazes, config: Config, record: RunR
         times=config.times,
         targets=config.tuning_targets,
         rng=np.random.default_rng(record.seed),
+        saes={place: trained.name for place, trained in saes.items()},
     )
     best = tuned[0]
     record.log(
-        f"{model.name}: channels {', '.join(map(str, best.edit.channels))} of {best.edit.hook_point}, "
+        f"{model.name}: {best.edit.units} {', '.join(map(str, best.edit.channels))} of {best.edit.hook_point}, "
         f"{best.times:g} times what they show at a cheese"
     )
     planned = plan(model, best, mazes, config, record.seed)

@@ -86,7 +86,7 @@ def _line(ledger: Ledger, study: RetargetStudy) -> str:
         f"{control}: {quote('reached', arm=control, interval=False)}" for control in study.controls
     )
     return (
-        f"- `{short_name(study.model)}`: channels {', '.join(map(str, best.edit.channels))} of "
+        f"- `{short_name(study.model)}`: {best.edit.units} {', '.join(map(str, best.edit.channels))} of "
         f"`{best.edit.hook_point}`, at {best.times:g} times their mark of the cheese; "
         f"{quote('concentration', interval=False)} of the cheese's mark lies within one position of it. The mouse "
         f"comes to {quote('reached', arm=EDIT)} of the targets, untouched to {quote('reached', arm=UNTOUCHED)}, with "
@@ -161,6 +161,7 @@ def tuning_rows(study: RetargetStudy) -> list[dict]:
         {
             "network": study.model,
             "hook_point": one.edit.hook_point,
+            "units": one.edit.units,
             "channels": " ".join(map(str, one.edit.channels)),
             "times": one.times,
             "path_gain": one.gain,

@@ -67,7 +67,8 @@ class RetargetStudy:
 
     @property
     def where(self) -> dict[str, Any]:
-        return {"model": self.model, "training": self.training}
+        sae = self.tuned[0].edit.sae
+        return {"model": self.model, "training": self.training} | ({} if sae is None else {"sae": sae})
 
     @property
     def chosen(self) -> GoalTracking:

@@ -20,6 +20,9 @@ class Config:
     """Networks, by name or path."""
     hook_points: tuple[str, ...] = ("block2.res1", "block2.res2", "block3.res1", "block3.res2", "conv_out")
     """Where channels that track the cheese are looked for; the source's are at `block2.res1`."""
+    saes: tuple[str, ...] = ()
+    """Files or names of autoencoders: their latents take the place of the channels of the hook point that they were
+    trained on."""
     shares: tuple[float, ...] = (0.03125, 0.125, 0.25)
     """Shares of a hook point's channels that are edited together, at least one channel."""
     times: tuple[float, ...] = (1.0, 2.0, 4.0)

@@ -1,4 +1,4 @@
-"""Which channels of a place say where the cheese is, or a key of Heist: on pairs of levels with it and without.
+"""Which channels of a place, or latents, say where the cheese is, or a key of Heist: on levels with it and without.
 
 When to use: to choose channels for retargeting, on other levels than those that are then played.
 
@@ -15,7 +15,7 @@ gets no credit for being loud: channels are ordered by response times concentrat
 Source: the eleven cheese channels of Turner, MacDiarmid et al. 2023 (arXiv:2310.08043), chosen there by eye.
 Cost: two forward passes a level.
 
-Axes: `level`; `channel`; `row col` of the map.
+Axes: `level`; `channel` or latent; `row col` of the map.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from jaxtyping import Float64, Int
 from torch import nn
 
 from procscope.activations.capture import capture
+from procscope.activations.encoding import Encoder, encoded
 from procscope.envs.frames import FRAME_SIZE
 from procscope.envs.heist import HeistLevel
 from procscope.envs.level_frames import frames_of_levels
@@ -75,8 +76,13 @@ def center_of(map_size: int) -> float:
     return 0.5 * map_size / FRAME_SIZE
 
 
-def track_goal(network: nn.Module, levels: Sequence[MazeLevel], hook_point: str) -> GoalTracking:
+def track_goal(
+    network: nn.Module, levels: Sequence[MazeLevel], hook_point: str, encoder: Encoder | None = None
+) -> GoalTracking:
     """Compare the maps of levels with their cheese and without.
+
+    Args:
+        encoder: an SAE, whose latents are then looked at in place of channels.
 
     Raises ValueError: fewer than two levels, one without cheese, or a hook point that has no maps.
     """
@@ -84,7 +90,7 @@ def track_goal(network: nn.Module, levels: Sequence[MazeLevel], hook_point: str)
         raise ValueError(f"expected at least two levels, all with a cheese; given {len(levels)}")
     shown = frames_of_levels(levels)
     frames = shown.frames, frames_of_levels([level.without_cheese() for level in levels]).frames
-    with_, without = (_maps(network, each, hook_point) for each in frames)
+    with_, without = (_maps(network, each, hook_point, encoder) for each in frames)
     size = with_.shape[-1]
     goals = np.stack([shown.labels["goal_x"], shown.labels["goal_y"]], axis=1).astype(np.int64)
     geometry = MazeGeometry.of_frames(shown.labels["maze_size"].astype(np.int64), levels[0].world)
@@ -114,9 +120,10 @@ def track_key(
 
 
 def _maps(
-    network: nn.Module, frames: np.ndarray, hook_point: str
+    network: nn.Module, frames: np.ndarray, hook_point: str, encoder: Encoder | None = None
 ) -> Float64[np.ndarray, "level channel row col"]:
-    maps = capture(network, frames, [hook_point], dtype="float32").activations[hook_point].astype(np.float64)
+    captured = capture(network, frames, [hook_point], dtype="float32").activations[hook_point]
+    maps = (captured if encoder is None else encoded(encoder, captured)).astype(np.float64)
     if maps.ndim != 4 or maps.shape[2] != maps.shape[3]:
         raise ValueError(
             f"expected square maps [channel, row, col] at {hook_point!r}; it has shape {maps.shape[1:]} per frame. "

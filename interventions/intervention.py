@@ -181,7 +181,7 @@ class Intervention(ABC):
     def identity(self) -> dict[str, Any]:
         """What tells it from others, as JSON data: as `to_config`, but of arrays the hashes alone."""
         return {
-            entry.name: value.sha256 if isinstance(value, ArrayValue) else plain(value)
+            entry.name: _identified(value)
             for entry in fields(self)
             if entry.metadata.get("stored") != "never"
             and not _is_left_out(entry, value := getattr(self, entry.name))
@@ -196,9 +196,10 @@ class Intervention(ABC):
             if isinstance(value := getattr(self, entry.name), ArrayValue):
                 value.require_stored(entry.name)
         return {
-            entry.name: plain(getattr(self, entry.name))
+            entry.name: value.to_config() if isinstance(value, Intervention) else plain(value)
             for entry in fields(self)
-            if not (entry.metadata.get("stored") == "never" or _is_left_out(entry, getattr(self, entry.name)))
+            if entry.metadata.get("stored") != "never"
+            and not _is_left_out(entry, value := getattr(self, entry.name))
         }
 
     @staticmethod
@@ -286,6 +287,12 @@ class Intervention(ABC):
 def kind_of(one: type[Intervention]) -> str:
     """The kind of a class of interventions: what its `kind` field defaults to."""
     return str({entry.name: entry.default for entry in fields(one)}.get("kind", one.__name__))
+
+
+def _identified(value: Any) -> Any:
+    if isinstance(value, ArrayValue):
+        return value.sha256
+    return value.identity() if isinstance(value, Intervention) else plain(value)
 
 
 def _is_left_out(entry: Any, value: Any) -> bool:

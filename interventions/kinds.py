@@ -15,6 +15,7 @@ _MODULES = {
     "shift-map": "shift",
     "erase": "erase",
     "splice-latent": "splice",
+    "edit-latents": "edit_latents",
 }
 
 

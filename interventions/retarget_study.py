@@ -24,12 +24,15 @@ import numpy as np
 from torch import nn
 
 from procscope.activations.capture import capture
-from procscope.activations.channel_statistics import channel_statistics
+from procscope.activations.channel_statistics import ChannelStatistics, channel_statistics
+from procscope.activations.encoding import encoded
 from procscope.agents.episodes import play_episodes, policy
 from procscope.envs.cells import Cell
 from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze import MazeLevel
+from procscope.interventions.edit_latents import EditLatents
 from procscope.interventions.goal_tracking import GoalTracking
+from procscope.interventions.intervention import Intervention
 from procscope.interventions.retarget import Edit, path_probabilities, retarget, spot_edits
 from procscope.workbench.checkpoints import load_network
 
@@ -49,10 +52,21 @@ class GoalEdit:
     """What the rest of each map is set to."""
     map_size: int
     center: float
+    sae: str | None = None
+    """File or name of the autoencoder whose latents `channels` are; None for channels of the network."""
 
-    def edits(self, level: MazeLevel) -> Edit:
-        """The intervention for each target cell of a level."""
-        return spot_edits(
+    @property
+    def units(self) -> str:
+        """What `channels` are called."""
+        return "channels" if self.sae is None else "latents"
+
+    def edits(self, level: MazeLevel, statistics: ChannelStatistics | None = None) -> Edit:
+        """The intervention for each target cell of a level.
+
+        Args:
+            statistics: of the latents, for the controls of an edit of latents.
+        """
+        spots = spot_edits(
             level,
             self.hook_point,
             self.channels,
@@ -62,6 +76,16 @@ class GoalEdit:
             means=self.means,
             center=self.center,
         )
+        if self.sae is None:
+            return spots
+        autoencoder = load_network(self.sae).network
+
+        def edit(cell: Cell) -> Intervention:
+            return EditLatents(
+                self.hook_point, autoencoder=autoencoder, edit=spots(cell), latent_statistics=statistics
+            )
+
+        return edit
 
 
 @dataclass(frozen=True)
@@ -82,8 +106,12 @@ class RetargetedLevel:
     """Of this computation; raised when it changes."""
 
 
-def goal_edit(found: GoalTracking, share: float, times: float) -> GoalEdit:
-    """The edit of the channels that track the cheese best, a share of all, at least one."""
+def goal_edit(found: GoalTracking, share: float, times: float, sae: str | None = None) -> GoalEdit:
+    """The edit of the channels that track the cheese best, a share of all, at least one.
+
+    Args:
+        sae: the autoencoder whose latents `found` is about.
+    """
     channels = found.strongest(max(1, round(share * len(found.response))))
     # The change from the mean is multiplied, not the activation: maps before a ReLU have means other than 0.
     values = found.mean + times * (found.at_goal - found.mean)
@@ -94,6 +122,7 @@ def goal_edit(found: GoalTracking, share: float, times: float) -> GoalEdit:
         tuple(found.mean[channels].tolist()),
         found.map_size,
         found.center,
+        sae,
     )
 
 
@@ -117,11 +146,13 @@ def tune(
     times: Sequence[float],
     targets: int,
     rng: np.random.Generator,
+    saes: Mapping[str, str] | None = None,
 ) -> list[TunedEdit]:
     """Every edit by its gain on these levels, the best first.
 
     Args:
         tracked: hook points to choose from.
+        saes: by hook point, the autoencoder whose latents were looked at there in place of channels.
         targets: random target cells in each level, the same for all edits.
     """
     chosen = [target_cells(level, rng, targets) for level in levels]
@@ -129,7 +160,7 @@ def tune(
     for found in tracked:
         for share in shares:
             for each in times:
-                edit = goal_edit(found, share, each)
+                edit = goal_edit(found, share, each, (saes or {}).get(found.hook_point))
                 gains = []
                 for level, cells in zip(levels, chosen, strict=True):
                     table = path_probabilities(network, level, edit.edits(level), cells)
@@ -165,8 +196,11 @@ def study_level(studied: RetargetedLevel) -> dict[str, Any]:
     level, network = MazeLevel.from_json(dict(studied.level)), loaded.network
     frames = frames_of_levels([MazeLevel.from_json(dict(each)) for each in studied.references]).frames
     place = studied.edit.hook_point
-    measured = channel_statistics(capture(network, frames, [place], dtype="float32").activations[place])
-    edits, cells = studied.edit.edits(level), target_cells(level)
+    read = capture(network, frames, [place], dtype="float32").activations[place]
+    measured, latents = channel_statistics(read), None
+    if studied.edit.sae is not None:
+        latents = channel_statistics(encoded(load_network(studied.edit.sae).network, read))
+    edits, cells = studied.edit.edits(level, latents), target_cells(level)
     play: Mapping[str, Any] = {"seed": studied.seed, "max_steps": studied.max_steps}
     found = retarget(
         network, level, edits, repeats=studied.repeats, statistics={place: measured}, cells=cells, **play

@@ -76,17 +76,7 @@ class SpliceLatent(Intervention):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.autoencoder, Autoencoder):
-            raise ValueError(
-                f"expected an autoencoder with `encode` and `decode` for {self.hook_point!r}; given a "
-                f"{type(self.autoencoder).__name__}"
-            )
-        found = _hash_of(self.autoencoder)
-        if self.autoencoder_hash not in (None, found):
-            raise ValueError(
-                f"expected the autoencoder with the hash {str(self.autoencoder_hash)[:16]}, which was stored; given "
-                f"one with {found[:16]}"
-            )
+        found = checked_autoencoder(self.autoencoder, self.hook_point, self.autoencoder_hash)
         object.__setattr__(self, "autoencoder_hash", found)
         if self.latents is not None:
             latents = tuple(index(latent) for latent in self.latents)
@@ -149,6 +139,27 @@ class SpliceLatent(Intervention):
         with torch.no_grad():
             n_latents = encoder.encode(like.new_zeros(1, width)).shape[-1]  # pyright: ignore[reportCallIssue]
         return [latent for latent in range(n_latents) if latent not in (self.latents or ())]
+
+
+def checked_autoencoder(autoencoder: Any, hook_point: str, stored: str | None) -> str:
+    """The hash of an autoencoder's weights.
+
+    Args:
+        stored: the hash that it has to have; None for any.
+
+    Raises ValueError: no `encode` and `decode`, nothing to tell its weights by, or another hash.
+    """
+    if not isinstance(autoencoder, Autoencoder):
+        raise ValueError(
+            f"expected an autoencoder with `encode` and `decode` for {hook_point!r}; given a "
+            f"{type(autoencoder).__name__}"
+        )
+    found = _hash_of(autoencoder)
+    if stored not in (None, found):
+        raise ValueError(
+            f"expected the autoencoder with the hash {str(stored)[:16]}, which was stored; given one with {found[:16]}"
+        )
+    return found
 
 
 def _hash_of(autoencoder: Any) -> str:

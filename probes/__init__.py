@@ -6,8 +6,8 @@ What is asked of the cache:
 ``future``         what lies ahead of a frame, and the check that no target is from there unasked
 ``targets``        the values of targets in a cache, checked
 ``levels``         levels, folds of whole levels
-``features``       which numbers of a frame are read: a layer, pooled or at a position, pixels
-``encoding``       an encoder's latents in place of channels
+``reading``        which numbers of an activation are read: all, means, squares, positions
+``features``       what a probe reads of each frame: a layer, pixels
 ``run_features``   the same of a network that is run on the cache's frames
 ``untrained``      the same network before anything was learned
 
@@ -15,8 +15,11 @@ Probes in closed form, from one pass over any number of frames:
 
 ``moments``        sums of products, fold by fold
 ``ridge``          linear regression and ridge: every target, every strength, cross-validated over levels
+``least_squares``  numbers, classes and control tasks of one reading, each scored on levels left out
+``positions``      one probe for all positions of a map: where is it?
 ``group_out``      leave one level out, exactly
 ``direction``      a fitted linear probe: weights, map, interventions
+``handles``        its direction as a handle on behaviour, with matched controls and an eraser
 ``monotone``       the best linear read-out of any monotone recoding of a target
 ``thresholds``     one linear read-out for every threshold
 ``description``    minimum description length by the online code
@@ -31,10 +34,13 @@ What makes a number of it:
 ``scores``         held-out predictions, summed by level
 ``level_intervals``  bootstrap over levels of ratios of such sums
 ``control``        control tasks and selectivity
+``lookup``         what other labels predict
+``skill``          one scale for numbers, classes and places: 0 for guessing, 1 for never wrong
 
 Of entities in levels:
 
 ``tracking`` ``entity_scenes`` ``entity_study``  does a unit follow a thing that is moved
+``plans``          the moves that lie ahead on the shortest way
 ``next_key``       is a unit louder at the key that comes next
 ``entity_vectors``  what each thing adds to the channels at its place
 ``goal_rules``     what a network goes by when it chooses its goal

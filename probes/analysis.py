@@ -29,9 +29,10 @@ from procscope.activations.cache import ActivationCache
 from procscope.interventions.zero_channels import model_of_cache
 from procscope.probes.control import cached_types, recurring_share
 from procscope.probes.direction import LinearProbe, linear_probe
-from procscope.probes.features import CachedFeatures, Features, PixelFeatures, Reading
+from procscope.probes.features import CachedFeatures, Features, PixelFeatures
 from procscope.probes.findings import Studied
 from procscope.probes.moments import require_memory
+from procscope.probes.reading import Reading
 from procscope.probes.report import report_probes
 from procscope.probes.result import PIXELS, TRAINED, Place, ProbeResult
 from procscope.probes.run_features import run_features

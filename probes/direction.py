@@ -32,8 +32,8 @@ from safetensors.torch import save_file
 from procscope.interventions.concept_erasure import ConceptStatistics
 from procscope.interventions.erase import Erase
 from procscope.interventions.steer import Steer
-from procscope.probes.features import Reading
 from procscope.probes.moments import Centred, as_float64
+from procscope.probes.reading import Reading
 from procscope.probes.ridge import RidgeFit
 
 _METADATA = "procscope_probes"
@@ -78,21 +78,30 @@ class LinearProbe:
         found = self.weights / length if along == "weights" else self.pattern
         return found.reshape(self.shape)
 
-    def steer(self, by: float | int = 1.0, along: str = "pattern", **where: Any) -> Steer:
+    def steer(
+        self,
+        by: float | int = 1.0,
+        along: str = "pattern",
+        *,
+        of_map: tuple[int, int] | None = None,
+        **where: Any,
+    ) -> Steer:
         """An intervention after which the probe reads `by` more, in the target's unit.
 
-        A pooled probe's direction is added at every position, one of a position there. Args: where: `frames`, `steps`.
+        A pooled probe's direction is added at every position, one of a position there, one of squares at the positions
+        of each. Args: of_map: rows and columns of the map, for squares; where: `frames`, `steps`.
         """
         return Steer(
             self.hook_point,
-            vector=self.direction(along).astype(np.float32),
+            vector=self._on_map(self.direction(along), of_map).astype(np.float32),
             strength=by,
             **self._where(where),
         )
 
-    def erase(self, **where: Any) -> Erase:
+    def erase(self, *, of_map: tuple[int, int] | None = None, **where: Any) -> Erase:
         """An intervention after which the probe reads the same in every frame: its reading of the mean activation."""
-        return Erase.directions(self.hook_point, self.weights, center=self.mean, **self._where(where))
+        weights, mean = (self._on_map(one, of_map).reshape(-1) for one in (self.weights, self.mean))
+        return Erase.directions(self.hook_point, weights, center=mean, **self._where(where))
 
     def contributions(
         self, activations: Float[np.ndarray, "frame channel row col"]
@@ -104,7 +113,8 @@ class LinearProbe:
         """
         x = activations.astype(np.float64)
         channels = self.shape[0]
-        if x.shape[1] != channels or (len(self.shape) == 3 and x.shape[1:] != self.shape):
+        squares = self.read.kind == "grid"
+        if x.shape[1] != channels or (len(self.shape) == 3 and x.shape[1:] != self.shape and not squares):
             raise ValueError(
                 f"expected maps of shape {self.shape} for this probe, given {activations.shape[1:]}"
             )
@@ -112,10 +122,27 @@ class LinearProbe:
             raise ValueError(
                 f"this probe reads position {self.read} alone, so there is no map of contributions"
             )
+        if squares:
+            apart = x - self.read.spread(self.mean, x.shape[1:])
+            each = self.read.positions_each(x.shape[1:])
+            return (apart * self.read.spread(self.weights, x.shape[1:])).sum(axis=1) / each
         weights = self.weights.reshape(channels, *(self.shape[1:] or (1, 1)))
         apart = x - self.mean.reshape(weights.shape)
         share = 1.0 if len(self.shape) == 3 or self.read.kind == "each-position" else 1 / np.prod(x.shape[2:])
         return (apart * weights).sum(axis=1) * share
+
+    def _on_map(
+        self, values: Float64[np.ndarray, "..."], of_map: tuple[int, int] | None
+    ) -> Float64[np.ndarray, "..."]:
+        """Numbers of a sample, for squares at each of their positions."""
+        if self.read.kind != "grid" or len(self.shape) == 1:
+            return values
+        if of_map is None:
+            raise ValueError(
+                f"expected the rows and columns of the map at {self.hook_point!r} to put {self.read} squares back: "
+                "of_map=(16, 16)"
+            )
+        return self.read.spread(values, (self.shape[0], *of_map))
 
     def _where(self, where: dict[str, Any]) -> dict[str, Any]:
         return {"positions": [self.read.position], **where} if self.read.kind == "position" else where

@@ -28,7 +28,7 @@ from procscope.envs.heist.sweeps import ENTITIES, Entity, ring_of_cells, sweep_e
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.geometry import MazeGeometry
 from procscope.envs.state.write import write_batch
-from procscope.probes.encoding import Encoder, encoded
+from procscope.activations.encoding import Encoder, encoded
 
 ROOM_CELLS, RING_CELLS = 9, 5
 """Width of the room (the whole world of easy mode, so that two rows of other things are clear of the ring) and of the

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from procscope.envs.heist import HeistLevel
 from procscope.envs.heist.sweeps import open_room
 from procscope.envs.maze import MazeLevel
-from procscope.probes.encoding import Encoder
+from procscope.activations.encoding import Encoder
 from procscope.probes.entity_scenes import (
     ROOM_CELLS,
     Scene,

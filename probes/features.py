@@ -3,15 +3,7 @@
     features = CachedFeatures(cache, "conv_out", "pooled", rows)
     for samples, x in features.batches(): ...          # x [sample, dimension]; samples are places in `rows`
 
-How a map [channel, row, col] is read (`read`):
-
-    flat           all its numbers: the most that a linear probe can have
-    pooled         the mean of each channel over positions: what is there, not where (as the dissertation's probes)
-    3,4            the channels at row 3, column 4 alone
-    each-position  the channels at every position, each a sample of its own: one probe for all positions, which may ask
-                   `here(agent_row, agent_col)`
-
-A vector [unit] has one reading, whatever is asked, but for positions, of which it has none.
+How a map is read is told by `reading.py`.
 
 An `encoder` is anything with `encode` (an SAE): its latents are read in place of the channels, at each position, or in
 place of all numbers if it takes as many as the whole map has.
@@ -28,85 +20,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Int, Shaped
 
 from procscope.activations.cache import ActivationCache
 from procscope.envs.frames import FRAME_SIZE
-from procscope.probes.encoding import Encoder, encoded
+from procscope.activations.encoding import Encoder, encoded
 from procscope.probes.moments import Batch
+from procscope.probes.reading import Reading
 
 BATCH_BYTES = 32 * 2**20
 """Of a batch's features as float64."""
 PIXEL_SIDE = 16
 """Rows and columns of the pixel baseline: 768 numbers a frame."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Which numbers of an activation are read; made from text by `of`."""
-
-    kind: str
-    """`flat`, `pooled`, `position` or `each-position`."""
-    position: tuple[int, ...] = ()
-
-    @classmethod
-    def of(cls, text: "str | Reading") -> "Reading":
-        """From `flat`, `pooled`, `each-position` or a position such as `3,4`. Raises ValueError: anything else."""
-        if isinstance(text, Reading):
-            return text
-        if text in ("flat", "pooled", "each-position"):
-            return cls(text)
-        try:
-            place = tuple(int(part) for part in text.split(","))
-        except ValueError:
-            place = ()
-        if len(place) != 2 or min(place) < 0:
-            raise ValueError(
-                f"expected flat, pooled, each-position or a position such as 3,4 (row, column); given {text!r}"
-            )
-        return cls("position", place)
-
-    def __str__(self) -> str:
-        return ",".join(map(str, self.position)) if self.kind == "position" else self.kind
-
-    def shape(self, of_frame: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of one sample. Raises ValueError: a position that the activation has not."""
-        if len(of_frame) == 1:
-            if self.kind in ("position", "each-position"):
-                raise ValueError(
-                    f"expected a map [channel, row, col] to be read at {self}; this hook point gives {of_frame[0]} "
-                    "numbers "
-                    "a frame. Read it flat"
-                )
-            return of_frame
-        if self.kind == "flat":
-            return of_frame
-        if self.kind == "position" and any(
-            at >= size for at, size in zip(self.position, of_frame[1:], strict=True)
-        ):
-            raise ValueError(
-                f"expected a position of the {of_frame[1]} x {of_frame[2]} map, rows and columns from 0; given {self}"
-            )
-        return of_frame[:1]
-
-    def samples_per_frame(self, of_frame: tuple[int, ...]) -> int:
-        """1, but for `each-position`."""
-        return int(np.prod(of_frame[1:])) if self.kind == "each-position" else 1
-
-    def apply(self, activations: Shaped[np.ndarray, "frame ..."]) -> Shaped[np.ndarray, "sample dimension"]:
-        """The numbers that are read."""
-        if activations.ndim == 2:
-            return activations
-        flat = activations.reshape(*activations.shape[:2], -1)
-        if self.kind == "flat":
-            return activations.reshape(len(activations), -1)
-        if self.kind == "pooled":
-            # By torch: float16 means in float32, many times faster than by NumPy.
-            return torch.from_numpy(np.ascontiguousarray(flat)).to(torch.float32).mean(dim=2).numpy()
-        if self.kind == "each-position":
-            return flat.transpose(0, 2, 1).reshape(-1, flat.shape[1])
-        return activations[(slice(None), slice(None), *self.position)]
 
 
 @runtime_checkable

@@ -47,7 +47,7 @@ from procscope.interventions.named_arms import UNTOUCHED
 from procscope.interventions.splice import Autoencoder, SpliceLatent
 from procscope.interventions.steer import Steer
 from procscope.interventions.sweep import sweep_rollouts
-from procscope.probes.encoding import encoded
+from procscope.activations.encoding import encoded
 from procscope.probes.levels import Levels
 from procscope.probes.logistic import LogisticProbe, fit_logistic_best
 

@@ -26,7 +26,7 @@ from procscope.activations.capture import capture
 from procscope.envs.heist.pairs import Stages
 from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze.geometry import MIDDLE, MazeGeometry
-from procscope.probes.encoding import Encoder, encoded
+from procscope.activations.encoding import Encoder, encoded
 
 CHANCE = 0.25
 """Share of levels in which a unit without any relation is right at both stages."""

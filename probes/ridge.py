@@ -30,10 +30,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Float32, Float64, Int
 from scipy.linalg import eigh, eigvalsh, get_lapack_funcs
 
-from procscope.probes.moments import Batch, Centred, Columns, Moments, gather
+from procscope.probes.moments import Batch, Centred, Columns, Moments, as_float64, gather
 
 ALPHAS = (0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 """By default. For standardised features of n samples, alpha = n shrinks a feature of its own by half."""
@@ -170,6 +170,33 @@ def ridge_of_moments(moments: Moments, alphas: Sequence[float], *, standardise: 
     return RidgeFit(
         strengths, standardise, moments, whole, tuple(solutions), np.array(errors), np.array(guesses)
     )
+
+
+def held_out_values(
+    batches: Iterable[Batch],
+    fit: RidgeFit,
+    columns: Int[np.ndarray, " column"],
+    fold: Int[np.ndarray, " sample"],
+) -> Float32[np.ndarray, "sample column"]:
+    """Some columns of every sample, predicted without its fold at the strength that the other folds favour.
+
+    Args:
+        batches: the samples that the fit was made of, once more.
+    """
+    chosen = fit.chosen()
+    values = np.empty((len(fold), len(columns)), np.float32)
+    for samples, x in batches:
+        wide, of = as_float64(x), fold[samples]
+        given = np.empty((len(wide), len(columns)))
+        for part in np.unique(of):
+            solution, places = fit.of_fold[part], chosen[part, columns]
+            rows = of == part
+            given[rows] = (
+                wide[rows] @ solution.coefficients[places, :, columns].T
+                + solution.intercepts[places, columns]
+            )
+        values[samples] = given
+    return values
 
 
 def checked_alphas(alphas: Sequence[float]) -> tuple[float, ...]:

@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from procscope.activations.cache import ActivationCache
 from procscope.activations.capture import ActivationType, capture
-from procscope.probes.features import ArrayFeatures, Reading, frames_in_turn
+from procscope.probes.features import ArrayFeatures, frames_in_turn
+from procscope.probes.reading import Reading
 
 
 @contextmanager

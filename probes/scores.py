@@ -15,8 +15,11 @@ probes on the same frames cost next to nothing.
 Axes: `sample`, `class`, `level`, `quantity` what is summed.
 """
 
-from collections.abc import Callable
+import base64
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float64, Int
@@ -24,6 +27,9 @@ from jaxtyping import Float, Float64, Int
 from procscope.probes.level_intervals import RESAMPLES, level_interval
 from procscope.probes.levels import Levels
 from procscope.workbench.statistics import Interval
+
+_CLASS_SUMS = 5
+"""Columns of classes' sums before those of each class, which scores of places do without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +70,26 @@ class Score:
     def quantities(self) -> tuple[str, ...]:
         """What it can say."""
         if self.n_classes:
-            return ("accuracy", "guess_accuracy", "balanced_accuracy", "log_loss", "guess_log_loss")
+            by_class = ("balanced_accuracy",) if self.sums.shape[1] > _CLASS_SUMS else ()
+            return ("accuracy", "guess_accuracy", *by_class, "log_loss", "guess_log_loss")
         return ("r2", "mse", "guess_mse")
+
+    def to_json(self) -> dict[str, Any]:
+        """For members of a sweep: the sums as float32, compressed."""
+        packed = zlib.compress(self.sums.astype("<f4").tobytes())
+        return {
+            "sums": base64.b64encode(packed).decode(),
+            "quantities": self.sums.shape[1],
+            "n_classes": self.n_classes,
+            "n_samples": self.n_samples,
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Score":
+        """What `to_json` gave, to seven digits."""
+        flat = np.frombuffer(zlib.decompress(base64.b64decode(kept["sums"])), "<f4")
+        sums = flat.reshape(-1, kept["quantities"]).astype(np.float64)
+        return cls(sums, kept["n_classes"], kept["n_samples"])
 
     def _statistic(self, quantity: str) -> Callable[[np.ndarray], np.ndarray]:
         if quantity not in self.quantities():
@@ -82,9 +106,9 @@ class Score:
         return lambda s: s[..., place] / s[..., 0]
 
     def _balanced(self, sums: np.ndarray) -> np.ndarray:
-        k = self.n_classes
+        first, k = _CLASS_SUMS, self.n_classes
         with np.errstate(all="ignore"):
-            found = sums[..., 5 : 5 + k] / sums[..., 5 + k :]
+            found = sums[..., first : first + k] / sums[..., first + k :]
         return np.asarray(np.nanmean(found, axis=-1))  # a resample without some class says nothing of it
 
 
@@ -120,6 +144,17 @@ def class_score(
     ]
     columns += [hit * (truth == c) for c in range(k)] + [(truth == c).astype(np.float64) for c in range(k)]
     return Score(_by_level(columns, levels), k, n)
+
+
+def place_score(
+    truth: Int[np.ndarray, " frame"],
+    log_probabilities: Float[np.ndarray, "frame position"],
+    guess_log_probabilities: Float[np.ndarray, "frame position"],
+    levels: Levels,
+) -> Score:
+    """Score of predicted positions: classes, without the sums of each class by itself."""
+    whole = class_score(truth, log_probabilities, guess_log_probabilities, levels)
+    return Score(whole.sums[:, :_CLASS_SUMS], whole.n_classes, whole.n_samples)
 
 
 def _by_level(columns: list[np.ndarray], levels: Levels) -> Float64[np.ndarray, "level quantity"]:

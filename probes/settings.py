@@ -22,8 +22,9 @@ class ProbeSettings:
     """Hook points to read; all of the cache by default."""
 
     read: tuple[str, ...] = ("pooled", "flat")
-    """How a map is read: pooled (what is there, not where), flat (all its numbers), 3,4 (the channels at row 3,
-    column 4), each-position (every position a sample; targets may then ask here(agent_row, agent_col))."""
+    """How a map is read: pooled (what is there, not where), flat (all its numbers), 4x4 (means over 4 x 4 squares),
+    3,4 (the channels at row 3, column 4), each-position (every position a sample; targets may then ask
+    here(agent_row, agent_col))."""
 
     only_where: str = ""
     """Only frames where this holds: "distance_to_goal_cells < 6", "goal_visible and not agent_moving"."""

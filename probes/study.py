@@ -21,9 +21,9 @@ from procscope.probes.findings import Finding, Studied, ThresholdCurve
 from procscope.probes.group_out import leave_one_group_out
 from procscope.probes.in_memory import study_in_memory
 from procscope.probes.levels import Levels, folds
-from procscope.probes.moments import Columns, as_float64, gather
+from procscope.probes.moments import Columns, gather
 from procscope.probes.monotone import Bins, best_recoding
-from procscope.probes.ridge import RidgeFit, fit_ridge
+from procscope.probes.ridge import RidgeFit, fit_ridge, held_out_values
 from procscope.probes.scores import number_score
 from procscope.probes.settings import ProbeSettings
 from procscope.probes.targets import Target, TargetData
@@ -93,7 +93,7 @@ def _linear(
     predicted = [*numbers, *control_numbers]
     columns = np.array([found.columns[one.name].start for one in predicted], np.int64)
     if len(columns):
-        values = _held_out(features, fit, columns, fold)
+        values = held_out_values(features.batches(), fit, columns, fold)
         means = np.stack([fit.moments.mean_y(part)[columns] for part in range(fit.moments.n_parts)])
         scores = {
             one.name: number_score(one.values, values[:, i], means[:, i][fold], levels)
@@ -147,26 +147,6 @@ def _alphas(
         "endlessly many probes without a penalty fit perfectly."
     )
     return tuple(alpha for alpha in settings.alphas if alpha > 0)
-
-
-def _held_out(
-    features: Features, fit: RidgeFit, columns: Int[np.ndarray, " column"], fold: Int[np.ndarray, " sample"]
-) -> np.ndarray:
-    """[sample, column]: each sample predicted without its fold, at the strength that the other folds favour."""
-    chosen = fit.chosen()
-    values = np.empty((len(fold), len(columns)), np.float32)
-    for samples, x in features.batches():
-        wide, of = as_float64(x), fold[samples]
-        given = np.empty((len(wide), len(columns)))
-        for part in np.unique(of):
-            solution, places = fit.of_fold[part], chosen[part, columns]
-            rows = of == part
-            given[rows] = (
-                wide[rows] @ solution.coefficients[places, :, columns].T
-                + solution.intercepts[places, columns]
-            )
-        values[samples] = given
-    return values
 
 
 def _threshold_curve(

@@ -8,14 +8,14 @@ from untrained_impala import saved_impala, untrained_impala
 
 from procscope.experiments import heist_entities, heist_goals, heist_spatial
 from procscope.experiments.heist_entities_results import Tracked, Unit, best_next_key
-from procscope.experiments.heist_networks import PLACES, map_center, open_saes, places_of
+from procscope.experiments.heist_networks import PLACES, map_center, places_of
 from procscope.experiments.heist_spatial_numbers import record_numbers
 from procscope.experiments.heist_spatial_results import FramesResult, PlayResult, SpatialStudy
 from procscope.interventions.fake_study import FakeStudy
 from procscope.probes.next_key import NextKeys
 from procscope.visualization.likeness import LikenessPanel, plot_likeness
 from procscope.visualization.scores_by_thing import ScorePanel, plot_scores
-from procscope.workbench.checkpoints import CheckpointHeader, LoadedModel, load_network
+from procscope.workbench.checkpoints import CheckpointHeader, LoadedModel
 from procscope.workbench.experiments import run_experiment
 from procscope.workbench.published import package_claims
 from procscope.workbench.runs import RunRecord
@@ -116,13 +116,6 @@ def test_places_go_by_architecture():
         places_of(unknown)
     assert set(PLACES) == {"impala", "interpretable-cnn"}
     assert map_center(untrained_impala(), 8) == 1 / 16
-    assert open_saes([unknown], ()) == {}
-
-
-def test_files_that_are_no_sae(tmp_path):
-    path = saved_impala(tmp_path / "one.safetensors", 0, ())
-    with pytest.raises(ValueError, match="expected a sparse autoencoder"):
-        open_saes([load_network(path)], [path])
 
 
 @pytest.mark.slow

@@ -10,6 +10,9 @@ from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze import MazeLevel
 from procscope.interventions.goal_tracking import center_of, track_goal
 from procscope.interventions.retarget_study import goal_edit, target_cells, tune
+from procscope.saes.sae import Sae
+from procscope.workbench.checkpoint_header import CheckpointHeader
+from procscope.workbench.checkpoints import save_checkpoint
 
 LEVELS = [MazeLevel.generate(9, np.random.default_rng(seed)) for seed in range(6)]
 
@@ -105,3 +108,21 @@ def test_misuse(levels, place, message):
 def test_vectors_have_no_spots():
     with pytest.raises(ValueError, match="Choose a hook point before the flattening"):
         track_goal(untrained_impala(), LEVELS, "fc")
+
+
+def test_latents_take_the_place_of_channels(tmp_path):
+    """An autoencoder whose latent 2 is twice channel 1: the same spot, set by half as much."""
+    sae = Sae(3, 4, "relu")
+    with torch.no_grad():
+        sae.W_enc[1, 2], sae.W_dec[2, 1] = 2.0, 0.5
+    path = tmp_path / "sae.safetensors"
+    save_checkpoint(path, sae, CheckpointHeader("sae", options=sae.options))
+    channels, latents = track_goal(Pixels(), LEVELS, "maps"), track_goal(Pixels(), LEVELS, "maps", sae)
+    assert latents.strongest(1) == [2]
+    assert latents.response[2] == pytest.approx(channels.response[1])
+    assert latents.at_goal[2] == pytest.approx(2 * channels.at_goal[1])
+    edit = goal_edit(latents, 1 / 4, 2.0, str(path))
+    assert (edit.channels, edit.units) == ((2,), "latents")
+    x = torch.rand(2, 3, 16, 16)
+    by_channel = goal_edit(channels, 1 / 3, 2.0).edits(LEVELS[0])((3, 4)).replaced(x)
+    torch.testing.assert_close(edit.edits(LEVELS[0])((3, 4)).replaced(x), by_channel)

@@ -13,6 +13,7 @@ from procscope.interventions.ablation import MeanAblation, MinAblation, ZeroAbla
 from procscope.interventions.apply import applied
 from procscope.interventions.arms import run_arms
 from procscope.interventions.array_value import LARGEST_INLINE, ArrayValue
+from procscope.interventions.edit_latents import EditLatents
 from procscope.interventions.erase import Erase
 from procscope.interventions.intervention import Intervention, Rows, kind_of
 from procscope.interventions.kinds import known_kinds
@@ -146,6 +147,12 @@ CASES = {
         [[1, 2, 3], [3, 3, 3]],
         MAP1,
     ),
+    # Latent 2, a + b = [[8, 10, 12], [14, 16, 18]], becomes 0 but for 20 at the spot; b gets half of the change.
+    "a spot of a latent": (
+        EditLatents("maps", autoencoder=TinySae(), edit=SetSpot("maps", [2], spot=(1, 0), value=20.0)),
+        MAP0,
+        [[3, 3, 3], [13, 3, 3]],
+    ),
     # Without the error: a, and b + (a + b) / 2.
     "the reconstruction alone": (
         SpliceLatent("maps", autoencoder=TinySae(), keep_error=False),
@@ -174,7 +181,7 @@ def test_numbers_worked_out_by_hand(name):
 def test_values_print_compare_and_come_back_from_configs(name):
     one = CASES[name][0]
     stored = json.loads(json.dumps(one.to_config(), allow_nan=False))
-    objects = {"autoencoder": TinySae()} if isinstance(one, SpliceLatent) else {}
+    objects = {"autoencoder": TinySae()} if isinstance(one, SpliceLatent | EditLatents) else {}
     back = Intervention.from_config(stored, **objects)
     assert back == one
     assert back.identity() == one.identity()
@@ -353,6 +360,11 @@ def test_arrays_print_short_and_are_read_only():
         (lambda: ResampleAblation.of(BANK, "a", [2], seed=0), "from 0 to 1"),
         (lambda: SpliceLatent("a", autoencoder=nn.Linear(2, 2), scale=0), "`encode` and `decode`"),
         (lambda: SpliceLatent("a", autoencoder=TinySae()), "changes nothing"),
+        (
+            lambda: EditLatents("a", autoencoder=nn.Linear(2, 2), edit=ZeroAblation("a")),
+            "`encode` and `decode`",
+        ),
+        (lambda: EditLatents("a", autoencoder=TinySae(), edit=ZeroAblation("b")), "at this hook point"),
         (lambda: SpliceLatent("a", autoencoder=TinySae(), latents=[-1], scale=0), "different latents"),
         (lambda: SpliceLatent("a", autoencoder=TinySae(), low=2.0, high=1.0), "low <= high"),
     ],
@@ -381,6 +393,7 @@ def test_values_that_make_no_sense(make, message):
         (Erase.directions("maps", np.ones(5)), "expected 2 dimensions"),
         (ResampleAblation.of(BANK[:, :, :1], "maps", seed=0), "the references have shape"),
         (SpliceLatent("maps", autoencoder=TinySae(), latents=[3], scale=0), "latents from 0 to 2"),
+        (EditLatents("maps", autoencoder=TinySae(), edit=ZeroAblation("maps", [3])), "channels from 0 to 2"),
         (ZeroAblation("maps", [2]), "from 0 to 1"),
     ],
 )
@@ -454,6 +467,18 @@ def test_what_does_not_contradict_may_go_together(first, second):
     network = Maps()
     with applied(network, first, second):
         network(MANY)
+
+
+def test_latents_everywhere_are_latents_at_every_position():
+    spliced = SpliceLatent("maps", autoencoder=TinySae(), latents=[0, 2], scale=0.5)
+    edited = EditLatents("maps", autoencoder=TinySae(), edit=Scale("maps", [0, 2], factor=0.5))
+    torch.testing.assert_close(edited.replaced(MANY), spliced.replaced(MANY))
+    some = EditLatents("maps", autoencoder=TinySae(), edit=Scale("maps", [0], factor=0.5, frames=[1]))
+    assert some.depends_on_rows
+    network = Maps()
+    with applied(network, some):
+        changed = network(MANY)
+    assert (changed != network(MANY)).any(dim=1).nonzero().tolist() == [[1]]
 
 
 def test_an_autoencoder_is_stored_by_its_hash():
@@ -537,6 +562,12 @@ def test_controls_of_the_other_kinds():
     latents = SpliceLatent("maps", [0, 1], autoencoder=sae, latents=[2], add=1.0)
     assert controls(latents)["random latents"].latents[0] in (0, 1)
     assert controls(latents)["sign flipped"].add == -1.0
+    edit = SetSpot("maps", [1], spot=(0, 0), value=3.0, map_size=(2, 3))
+    assert controls(EditLatents("maps", autoencoder=sae, edit=edit)) == {}, "nothing is known of the latents"
+    among = controls(EditLatents("maps", autoencoder=sae, edit=edit, latent_statistics=STATISTICS))
+    assert among["latent of like norm"].edit.channels == (3,)
+    assert among["other spot"].edit.spot != (0, 0)
+    assert among["other spot"].autoencoder is sae
 
 
 def test_the_difference_of_two_sets_of_frames_is_a_steering_vector():
