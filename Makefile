@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	then echo $$p; break; fi; done)
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-all format lint typecheck clean
+.PHONY: setup demo browser test test-all format lint typecheck clean
 
 setup: $(STAMP)
 
@@ -35,10 +35,14 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/procscope run maze-channels --scale smoke --out runs
 
-test: setup
+# A Chromium for the tests of pages: one that is installed, else it installs one.
+browser: setup
+	@$(BIN)/python tests/browser.py
+
+test: setup browser
 	$(PYTEST) -m "not slow" -n 2 --dist loadfile
 
-test-all: setup
+test-all: setup browser
 	$(PYTEST) -n 2 --dist loadfile
 
 format: setup

@@ -9,7 +9,7 @@ from procscope.experiments.clusterability_setup import DENSE
 from procscope.experiments.clusterability_studies import (
     ConditionResult,
     difference_interval,
-    mean_interval,
+    mean_of_networks,
     where_of,
 )
 from procscope.modularity.network_study import initial_n_cut
@@ -90,7 +90,7 @@ def _random(ledger: Ledger, results: list[ConditionResult]) -> None:
         _add(
             ledger,
             "C3.random/change_from_init",
-            lambda r=result, s=starts: mean_interval(_cuts(r, "unpruned") - s),
+            lambda r=result, s=starts: mean_of_networks(_cuts(r, "unpruned") - s),
             _place(result, "arm", "regularisation"),
         )
 
@@ -103,13 +103,13 @@ def _topology(ledger: Ledger, results: list[ConditionResult]) -> None:
         _add(
             ledger,
             "C3.topology/below_nonzero",
-            lambda k=kept: mean_interval(np.array([z_score(test.n_cut, test.shuffled) for test in k])),
+            lambda k=kept: mean_of_networks(np.array([z_score(test.n_cut, test.shuffled) for test in k])),
             place,
         )
         apart = np.array(
             [one.shuffled.mean() - other.shuffled.mean() for one, other in zip(kept, every, strict=True)]
         )
-        _add(ledger, "C3.topology/nonzero_below_layer", lambda a=apart: mean_interval(a), place)
+        _add(ledger, "C3.topology/nonzero_below_layer", lambda a=apart: mean_of_networks(a), place)
 
 
 RECORDERS: dict[str, Callable[[Ledger, list[ConditionResult]], None]] = {
@@ -129,7 +129,7 @@ def _cuts(result: ConditionResult, stage: str) -> np.ndarray:
 
 def _pruning_change(result: ConditionResult) -> Interval:
     """Paired: the same networks before and after."""
-    return mean_interval(_cuts(result, "pruned") - _cuts(result, "unpruned"))
+    return mean_of_networks(_cuts(result, "pruned") - _cuts(result, "unpruned"))
 
 
 def _between(mixed: np.ndarray, low: np.ndarray, high: np.ndarray) -> Interval:
@@ -137,7 +137,7 @@ def _between(mixed: np.ndarray, low: np.ndarray, high: np.ndarray) -> Interval:
     apart = high.mean() - low.mean()
     if apart == 0:
         raise ValueError("the two parts have the same n-cut: nothing lies between them")
-    return mean_interval((mixed - low.mean()) / apart)
+    return mean_of_networks((mixed - low.mean()) / apart)
 
 
 def _find(results: Sequence[ConditionResult], **where: Any) -> ConditionResult:

@@ -89,12 +89,12 @@ def record_condition(ledger: Ledger, result: ConditionResult, **more: Any) -> No
                 left_p_value(test.n_cut, test.shuffled) <= 1 / (len(test.shuffled) + 1) for test in tests
             )
             numbers = {
-                "n_cut": lambda r=result, s=stage, m=measure: mean_interval(r.cuts(s, m)),
-                "shuffled_n_cut": lambda t=tests: mean_interval(
+                "n_cut": lambda r=result, s=stage, m=measure: mean_of_networks(r.cuts(s, m)),
+                "shuffled_n_cut": lambda t=tests: mean_of_networks(
                     np.array([test.shuffled.mean() for test in t])
                 ),
                 "shuffled_sd": lambda t=tests: float(np.mean([test.shuffled.std(ddof=1) for test in t])),
-                "z_score": lambda r=result, s=stage, m=measure: mean_interval(r.z_scores(s, m)),
+                "z_score": lambda r=result, s=stage, m=measure: mean_of_networks(r.z_scores(s, m)),
             }
             for quantity, compute in numbers.items():
                 ledger.add(f"{result.condition.target}/{quantity}", compute, where, "1", len(tests))
@@ -109,13 +109,13 @@ def record_condition(ledger: Ledger, result: ConditionResult, **more: Any) -> No
         for which in ("train_score", "test_score"):
             ledger.add(
                 f"{result.condition.target}/{which}",
-                lambda r=result, s=stage, w=which: mean_interval(r.scores(s, w)),
+                lambda r=result, s=stage, w=which: mean_of_networks(r.scores(s, w)),
                 where,
                 unit,
             )
         ledger.add(
             f"{result.condition.target}/smallest_share",
-            lambda r=result, s=stage: mean_interval(r.scores(s, "smallest_share")),
+            lambda r=result, s=stage: mean_of_networks(r.scores(s, "smallest_share")),
             where,
             "1",
         )
@@ -134,7 +134,7 @@ def where_of(result: ConditionResult, stage: str, **more: Any) -> dict[str, Any]
     }
 
 
-def mean_interval(values: np.ndarray) -> Interval:
+def mean_of_networks(values: np.ndarray) -> Interval:
     """Mean with Student's 95% interval over independent networks; without one where there is a single network."""
     n = len(values)
     mean = float(values.mean())

@@ -8,7 +8,7 @@ from procscope.experiments.coinrun_misgeneralization_results import DRIVE, Drive
 from procscope.experiments.maze_networks import control_kind, record_over_networks
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.workbench.ledger import Ledger
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval, mcnemar_exact, paired_difference, wilson
 
@@ -74,11 +74,11 @@ def _played(ledger: Ledger, study: DriveStudy) -> None:
 def _frames(ledger: Ledger, study: DriveStudy) -> None:
     for pictures, odds in (("as they are", study.bare), ("mirrored", study.mirrored)):
         where = study.where | {"pictures": pictures}
-        ledger.add(f"{TARGET}/odds_right", lambda o=odds: mean_interval(o), where, "nats")
+        ledger.add(f"{TARGET}/odds_right", lambda o=odds: mean_over_frames(o), where, "nats")
         _share(ledger, "prefers_right", odds > 0, where)
     for found in study.contrasts:
         where = study.where | {"contrast": found.kind, "columns": found.columns}
-        ledger.add(f"{TARGET}/odds_change", lambda c=found.change: mean_interval(c), where, "nats")
+        ledger.add(f"{TARGET}/odds_change", lambda c=found.change: mean_over_frames(c), where, "nats")
 
 
 def _groups(ledger: Ledger, study: DriveStudy) -> None:
@@ -89,7 +89,7 @@ def _groups(ledger: Ledger, study: DriveStudy) -> None:
                 continue
             change = group.held_out[number] - group.held_out[0]
             where = place | {"arm": arm.control or arm.name}
-            ledger.add(f"{TARGET}/ablation_change", lambda c=change: mean_interval(c), where, "nats")
+            ledger.add(f"{TARGET}/ablation_change", lambda c=change: mean_over_frames(c), where, "nats")
 
 
 def _patched(ledger: Ledger, study: DriveStudy) -> None:
@@ -111,13 +111,13 @@ def _patched(ledger: Ledger, study: DriveStudy) -> None:
         ledger.record.metric(f"{TARGET}/largest_restored", found, at, "1")
 
 
-def mean_interval(values: np.ndarray) -> Interval:
+def mean_over_frames(values: np.ndarray) -> Interval:
     """The mean over frames with its bootstrap interval. Raises ValueError: fewer than two frames."""
     if len(values) < 2:
         raise ValueError(
             f"expected at least two frames in which this could be arranged; there are {len(values)}"
         )
-    return bootstrap_means(values[:, None], rng=np.random.default_rng(0))[0]
+    return mean_interval(values)
 
 
 def _share(ledger: Ledger, name: str, found: np.ndarray, where: dict) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from procscope.experiments.coinrun_misgeneralization_numbers import MOVED, TARGET, TRAINED, mean_interval
+from procscope.experiments.coinrun_misgeneralization_numbers import MOVED, TARGET, TRAINED, mean_over_frames
 from procscope.experiments.coinrun_misgeneralization_results import (
     DRIVE,
     LEAST_APART,
@@ -109,7 +109,7 @@ def plot_contrasts(studies: Sequence[DriveStudy]) -> Figure:
             found = [one for one in study.contrasts if one.kind == kind and len(one.change) > 1]
             if not found:
                 continue
-            intervals = [mean_interval(one.change) for one in found]
+            intervals = [mean_over_frames(one.change) for one in found]
             value = np.array([each.value for each in intervals])
             errors = np.maximum(
                 [value - [each.low for each in intervals], [each.high for each in intervals] - value], 0
@@ -195,7 +195,7 @@ def _groups_table(studies: Sequence[DriveStudy]) -> pd.DataFrame:
     for study in studies:
         for group in study.groups:
             for arm, odds in zip(group.arms[1:], group.held_out[1:], strict=True):
-                found = mean_interval(odds - group.held_out[0])
+                found = mean_over_frames(odds - group.held_out[0])
                 rows.append(
                     {
                         "model": study.model,

@@ -19,7 +19,7 @@ from procscope.interventions.direction_channels import DirectionChannels
 from procscope.interventions.direction_readout import DirectionReadout
 from procscope.probes.entity_study import scores_of
 from procscope.probes.next_key import NextKeys
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.statistics import Interval, bootstrap
 
 KEYS = tuple(f"{colour} key" for colour in COLOURS)
@@ -255,7 +255,7 @@ def mean_over_levels(values: Float64[np.ndarray, " level"]) -> Interval:
     """Mean with a bootstrap interval over levels. Raises ValueError: values that do not vary, or one level."""
     if len(values) < 2 or np.ptp(values) == 0:
         raise ValueError(f"{len(values)} levels with the same value {values.mean():.3g}: no interval")
-    return bootstrap_means(values[:, None], rng=np.random.default_rng(0))[0]
+    return mean_interval(values)
 
 
 def unpaired_difference(

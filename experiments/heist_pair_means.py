@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.statistics import Interval
 
 
@@ -12,6 +12,4 @@ def mean(values: Float64[np.ndarray, " pair"]) -> Interval:
     if np.ptp(values) == 0:
         n, value = len(values), float(values[0])
         return Interval(value, value - 3 / n, value + 3 / n, n)
-    found = bootstrap_means(values[:, None], rng=np.random.default_rng(0))[0]
-    # Shares of few episodes: a limit of 0 must not become a little more by rounding.
-    return found._replace(low=round(found.low, 12), high=round(found.high, 12))
+    return mean_interval(values)

@@ -11,7 +11,7 @@ from procscope.interventions.many_channels import ABLATIONS
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.workbench.interval_difference import independent_difference
 from procscope.workbench.ledger import Ledger
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.rank_correlation import correlation_of_entries
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval, mcnemar_exact, paired_difference, wilson
@@ -184,4 +184,4 @@ def _search(ledger: Ledger, study: WishStudy) -> None:
 def _mean(values: np.ndarray) -> Interval:
     if len(values) < 2 or np.ptp(values) == 0:
         raise ValueError(f"{len(values)} values, all alike: their mean has no interval")
-    return bootstrap_means(values.astype(float)[:, None], rng=np.random.default_rng(0))[0]
+    return mean_interval(values.astype(float))

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from procscope.experiments.maze_imagination_policies import PIXELS, UNTRAINED
 from procscope.imagination.network_study import StudyMember
 from procscope.workbench.ledger import Ledger
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.run_intervals import mean_of_runs
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval, paired_difference, wilson
@@ -157,4 +157,4 @@ def _record_policy(ledger: Ledger, policy: PolicyResults) -> None:
 
 
 def _mean_of_frames(values: list[float]) -> Interval:
-    return bootstrap_means(np.array(values)[:, None], rng=np.random.default_rng(0))[0]
+    return mean_interval(np.array(values))

@@ -10,7 +10,7 @@ from procscope.interventions.named_arms import UNTOUCHED
 from procscope.interventions.retarget import EDIT
 from procscope.interventions.retarget_study import MOVED
 from procscope.workbench.ledger import Ledger
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval, wilson
 
@@ -64,4 +64,4 @@ def _concentration(study: RetargetStudy) -> Interval:
     """Mean over mazes of how concentrated the cheese's effect on the edited channels is."""
     chosen = study.chosen.concentrations[:, list(study.tuned[0].edit.channels)]
     of_level = chosen[np.isfinite(chosen).any(axis=1)]
-    return bootstrap_means(np.nanmean(of_level, axis=1)[:, None], rng=np.random.default_rng(0))[0]
+    return mean_interval(np.nanmean(of_level, axis=1))

@@ -17,7 +17,7 @@ from procscope.interventions.goal_tracking import GoalTracking
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.interventions.retarget import EDIT, Retargeting
 from procscope.interventions.retarget_study import MOVED, TunedEdit
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.statistics import Interval, bootstrap
 
 BIN_CELLS = 4
@@ -88,19 +88,19 @@ class RetargetStudy:
 
     def reached(self, arm: str) -> Interval:
         """Mean over mazes of the share of targets come to, bootstrapped over mazes."""
-        return bootstrap_means(self._by_level[arm][:, None], rng=np.random.default_rng(0))[0]
+        return mean_interval(self._by_level[arm])
 
     def difference(self, arm: str, other: str) -> Interval:
         """How much larger that share is in one arm than in another, on the same mazes."""
         gained = self._by_level[arm] - self._by_level[other]
         if np.ptp(gained) == 0:
             raise ValueError(f"the two differ by {gained[0]:.3g} in each of {len(gained)} mazes: no interval")
-        return bootstrap_means(gained[:, None], rng=np.random.default_rng(0))[0]
+        return mean_interval(gained)
 
     def path_gain(self) -> Interval:
         """The same for the probability along the way, edit less untouched."""
         gained = np.array([(level.path(EDIT) - level.path(UNTOUCHED)).mean() for level in self.levels])
-        return bootstrap_means(gained[:, None], rng=np.random.default_rng(0))[0]
+        return mean_interval(gained)
 
     def slope(self, arm: str, other: str | None = None) -> Interval:
         """Change of the share (or of the gain over another arm) per step of distance, by least squares.
@@ -138,7 +138,7 @@ class RetargetStudy:
                     means.append(level.share(arm)[inside].mean())
             if len(means) > 1:
                 middle = start + (BIN_CELLS - 1) / 2
-                found[middle] = bootstrap_means(np.array(means)[:, None], rng=np.random.default_rng(0))[0]
+                found[middle] = mean_interval(np.array(means))
         return found
 
     def by_cell(self, arm: str) -> Float64[np.ndarray, "y x"]:

@@ -14,7 +14,7 @@ from procscope.experiments.maze_steering_setup import CLAIMED
 from procscope.interventions.arm_comparisons import Test, exact_tests
 from procscope.interventions.named_arms import UNTOUCHED
 from procscope.interventions.steering_study import CONTROLS, VECTORS, arm_name
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.statistics import Interval, paired_difference
 
 GOAL = {"cheese": "cheese", "top-right": "corner"}
@@ -69,7 +69,7 @@ class PlaceResult:
         """How much further the vector turns the arrows than noise of its norm, on average over mazes and cells."""
         arms = (arm_name(vector, CLAIMED[vector], control) for control in ("own", "noise"))
         first, second = (self.values("fields", arm, "change") for arm in arms)
-        return bootstrap_means((first - second)[:, None], rng=np.random.default_rng(0))[0]
+        return mean_interval(first - second)
 
     def field_like_removal(self, control: str = "own") -> Interval:
         """`like_removal` of fields: of the mean length by which arrows differ from those without the cheese."""

@@ -1,8 +1,8 @@
 """policy-probes: what do maze, Heist and CoinRun policies know of their goals, of the way, and of their next moves?
 
-Linear probes at several depths of each policy, beside untrained networks, the picture, control tasks, and tables of what
-the current move and other labels predict by themselves. `policy_probes_games.py` says what is asked of each game and on
-which frames, `policy_probes_study.py` what is measured at one place, `policy_probes_results.py` and
+Linear probes at several depths of each policy, beside untrained networks, the picture, control tasks, and tables of
+what the current move and other labels predict by themselves. `policy_probes_games.py` says what is asked of each game
+and on which frames, `policy_probes_study.py` what is measured at one place, `policy_probes_results.py` and
 `policy_probes_numbers.py` what is made of it, `policy_probes_report.py` how it is told, and
 docs/experiments/policy-probes.md what was found. `probe_to_cause.py` asks whether behaviour rests on it.
 """
@@ -111,9 +111,9 @@ def compute_missing(places: list[Place], members: Members, workers: int, name: s
 
 EXPERIMENT = Experiment(
     name="policy-probes",
-    question="What do policies of the maze, of Heist and of CoinRun know, and at which depth: where the goal is, how far, "
-    "which key comes next, and their next moves; by more than untrained networks, the picture, and what other labels "
-    "give away? And do networks that ignore the goal know it?",
+    question="What do policies of the maze, of Heist and of CoinRun know, and at which depth: where the goal is, how "
+    "far, which key comes next, and their next moves; by more than untrained networks, the picture, and what other "
+    "labels give away? And do networks that ignore the goal know it?",
     targets=TARGETS,
     scales=SCALES,
     run=run,

@@ -32,7 +32,7 @@ def record_numbers(record: RunRecord, studies: Sequence[ProbedNetwork], resample
 
 
 def _rng(ledger: Ledger) -> np.random.Generator:
-    return np.random.default_rng((ledger.record.settings["seed"], 7))
+    return np.random.default_rng((ledger.record.seed, 7))
 
 
 def _baselines(ledger: Ledger, study: ProbedNetwork, name: str, resamples: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from procscope.experiments.clusterability_studies import mean_interval
+from procscope.experiments.clusterability_studies import mean_of_networks
 from procscope.experiments.specialization_setup import Condition
 from procscope.experiments.specialization_studies import (
     HIGH_IS_SPECIAL,
@@ -81,7 +81,7 @@ def record_numbers(
         found = np.array([accuracies[training] for training in condition.trainings(networks)])
         ledger.add(
             f"{target_of(condition.row, 'accuracy')}/test_accuracy",
-            lambda f=found: mean_interval(f),
+            lambda f=found: mean_of_networks(f),
             {"model": f"{networks} x {condition.training.network}", **condition.where},
             "share",
         )
@@ -171,4 +171,4 @@ def _compared(apart: np.ndarray) -> Interval:
     """Raises ValueError: a network without groups under some partition."""
     if np.isnan(apart).any():
         raise ValueError("a network has no groups under some partition")
-    return mean_interval(apart)
+    return mean_of_networks(apart)

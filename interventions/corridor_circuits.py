@@ -35,7 +35,7 @@ from procscope.envs.maze import MazeLevel
 from procscope.interventions.ablation import MeanAblation
 from procscope.interventions.arms import run_arms
 from procscope.interventions.effects import measure_effects
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.rank_correlation import correlation_of_means
 from procscope.workbench.statistics import Interval
 
@@ -78,7 +78,7 @@ class CorridorStudy:
             self.drops[kind, kind] - self.drops[kind, other]
             for kind, other in (("vertical", "horizontal"), ("horizontal", "vertical"))
         ]
-        return bootstrap_means(np.mean(gains, axis=0)[:, None], rng=np.random.default_rng(0))[0]
+        return mean_interval(np.mean(gains, axis=0))
 
     def _of(self, kind: str) -> Importance:
         if kind in self.importance and kind != "room":

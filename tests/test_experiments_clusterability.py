@@ -12,7 +12,7 @@ from procscope.experiments.clusterability_setup import ROWS, SCALES, Condition, 
 from procscope.experiments.clusterability_studies import (
     ConditionResult,
     difference_interval,
-    mean_interval,
+    mean_of_networks,
     record_condition,
     study_conditions,
 )
@@ -160,13 +160,13 @@ def test_intervals_are_students_and_welchs():
     from scipy.stats import ttest_1samp, ttest_ind
 
     values, others = np.array([1.0, 2.0, 4.0]), np.array([1.5, 0.5, 0.0, 1.0])
-    found = mean_interval(values)
+    found = mean_of_networks(values)
     expected = ttest_1samp(values, 0).confidence_interval()
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     apart = difference_interval(values, others)
     expected = ttest_ind(values, others, equal_var=False).confidence_interval()
     assert (apart.low, apart.high) == pytest.approx((expected.low, expected.high))
-    assert np.isnan(mean_interval(values[:1]).low)
+    assert np.isnan(mean_of_networks(values[:1]).low)
     with pytest.raises(ValueError, match="at least two networks of either kind, given 1 and 4"):
         difference_interval(values[:1], others)
 

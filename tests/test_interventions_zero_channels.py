@@ -20,7 +20,7 @@ from procscope.interventions.apply import applied
 from procscope.interventions.zero_channels import ANALYSIS, ZeroChannels, independent_frames
 from procscope.workbench.analyses import run_analysis
 from procscope.workbench.checkpoints import CheckpointHeader, save_checkpoint
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import bootstrap_means, mean_interval
 from procscope.workbench.statistics import bootstrap, holm, mcnemar_exact
 
 OPTIONS = {"widths": [2, 3, 5], "hidden": 16}
@@ -200,3 +200,11 @@ def test_many_means_get_the_intervals_that_one_gets():
         bootstrap_means(samples[:1], rng=rng)
     with pytest.raises(ValueError, match="1 values that are not"):
         bootstrap_means(np.array([[1.0], [np.nan]]), rng=rng)
+
+
+def test_limits_that_are_zero_are_written_as_zero():
+    """Shares whose differences cancel: sums of such floats leave some 1e-17 where 0 is meant."""
+    gains = np.array([0.3 - 0.1 - 0.2, 0.0, 0.0, 0.1 + 0.2 - 0.3, 0.6 - 0.4 - 0.2, 0.5])
+    found = mean_interval(gains)
+    assert found.low == 0
+    assert found == bootstrap_means(gains[:, None], rng=np.random.default_rng(0))[0]

@@ -67,6 +67,23 @@ class Colours:
         """Log-odds of colours from uncorrelated numbers; the channels are frames of three."""
         mean = np.clip(self.mean, _LEAST, 1 - _LEAST)
         centre = torch.from_numpy(np.log(mean / (1 - mean))).to(values)
-        frames = values.unflatten(1, (-1, 3))
-        mixed = torch.einsum("ij,nfjrc->nfirc", torch.from_numpy(self.mixing()).to(values), frames)
-        return (mixed + centre[:, None, None]).flatten(1, 2)
+        frames = self.turned(values).unflatten(1, (-1, 3))
+        return (frames + centre[:, None, None]).flatten(1, 2)
+
+    def turned(
+        self, values: Float[Tensor, "picture channel row col"]
+    ) -> Float[Tensor, "picture channel row col"]:
+        """`mixed` less the log-odds of the mean colour."""
+        return _times(self.mixing(), values)
+
+    def unturned(
+        self, values: Float[Tensor, "picture channel row col"]
+    ) -> Float[Tensor, "picture channel row col"]:
+        """The uncorrelated numbers of which these are `turned`; the nearest ones where some colours never occur."""
+        return _times(np.linalg.pinv(self.mixing(), rcond=1e-6), values)
+
+
+def _times(matrix: Float[np.ndarray, "rgb 3"], values: Float[Tensor, "picture channel row col"]) -> Tensor:
+    frames = values.unflatten(1, (-1, 3))
+    product = torch.einsum("ij,nfjrc->nfirc", torch.from_numpy(matrix).to(values), frames)
+    return product.flatten(1, 2)

@@ -8,7 +8,12 @@
 The first two go through a sigmoid, so that every picture lies between 0 and 1, and begin near grey, or near the
 environment's mean colour. A spectrum reaches the same pictures as pixels do; gradient ascent in it changes broad
 patches as easily as single pixels, which gives pictures less high-frequency noise. Frame pairs are pictures of six
-channels. Levels, which the engine draws, are searched instead: `exciting_levels.py`.
+channels.
+
+*Room*: after each step log-odds are cut to a bound round that grey or mean colour, 2 at first and 6 at the end. Where
+nothing holds them they reach 30 and more, a sigmoid has no slope left there, and a pixel that overshot (an edge, noise
+of the start) stays wrong: of a linear unit's picture 5% to 8% of the pixels did
+(tests/test_visualization_known_optimum.py). Levels, which the engine draws, are searched instead: `exciting_levels.py`.
 
 Source: Lucid's `pixel_image` and `fft_image`, with its standard deviations and weights (Olah et al. 2017); the frame
 plus its change is the dissertation's dataset-seeded visualisation (S0, section 5.4), which has no bound.
@@ -28,6 +33,8 @@ from procscope.visualization.colours import Colours
 START_DEVIATION = 0.01
 LOUDEST_DEVIATION = 1.0
 """Of new beginnings where nothing moved."""
+ROOM = (2.0, 6.0)
+"""Largest log-odds at the first and at the last step: pictures between 0.12 and 0.88, then 0.0025 and 0.9975."""
 
 
 class PictureParameters(ABC):
@@ -44,8 +51,13 @@ class PictureParameters(ABC):
     def pictures(self, numbers: Tensor) -> Float[Tensor, "picture channel row col"]:
         """The pictures, between 0 and 1."""
 
-    def project(self, numbers: Tensor) -> None:  # noqa: B027 (most have no edge)
-        """Bring numbers that left what is allowed back to its edge, in place; called after each step."""
+    @abstractmethod
+    def project(self, numbers: Tensor, done: float) -> None:
+        """Bring numbers that left what is allowed back to its edge, in place; called after each step.
+
+        Args:
+            done: share of the steps that are made, above 0 and at most 1.
+        """
 
     def louder(self, times: int) -> "PictureParameters":
         """Those that begin with more contrast, doubled so many times up to full; given frames stay as they are."""
@@ -84,6 +96,13 @@ class _LogOdds(PictureParameters):
     def _shown(self, values: Float[Tensor, "picture channel row col"]) -> Tensor:
         return (values if self.colours is None else self.colours.mixed(values)).sigmoid()
 
+    def _within(self, values: Float[Tensor, "picture channel row col"], done: float) -> Tensor:
+        """The values with log-odds, less those of the mean colour, cut to the room there is."""
+        room = ROOM[0] + (ROOM[1] - ROOM[0]) * done
+        if self.colours is None:
+            return values.clamp(-room, room)
+        return self.colours.unturned(self.colours.turned(values).clamp(-room, room))
+
 
 @dataclass(frozen=True)
 class Pixels(_LogOdds):
@@ -96,6 +115,10 @@ class Pixels(_LogOdds):
         self, numbers: Float[Tensor, "picture channel row col"]
     ) -> Float[Tensor, "picture channel row col"]:
         return self._shown(numbers)
+
+    @torch.no_grad()
+    def project(self, numbers: Tensor, done: float) -> None:
+        numbers.copy_(self._within(numbers, done))
 
 
 @dataclass(frozen=True)
@@ -113,11 +136,22 @@ class Fourier(_LogOdds):
     def pictures(
         self, numbers: Float[Tensor, "picture channel row_frequency col_frequency 2"]
     ) -> Float[Tensor, "picture channel row col"]:
+        return self._shown(self._values(numbers))
+
+    @torch.no_grad()
+    def project(self, numbers: Tensor, done: float) -> None:
+        spectrum = torch.fft.rfft2(self._within(self._values(numbers), done))
+        numbers.copy_(torch.view_as_real(spectrum / self._weight(numbers)))
+
+    def _values(self, numbers: Tensor) -> Float[Tensor, "picture channel row col"]:
+        spectrum = torch.view_as_complex(numbers.contiguous()) * self._weight(numbers)
+        return torch.fft.irfft2(spectrum, s=self.shape[1:])
+
+    def _weight(self, numbers: Tensor) -> Float[Tensor, "row_frequency col_frequency"]:
         _, rows, cols = self.shape
         frequency = torch.hypot(torch.fft.fftfreq(rows)[:, None], torch.fft.rfftfreq(cols)[None])
         weight = (rows * cols) ** 0.5 / frequency.clamp(min=1 / max(rows, cols)) / 4
-        spectrum = torch.view_as_complex(numbers.contiguous()) * weight.to(numbers.device)
-        return self._shown(torch.fft.irfft2(spectrum, s=(rows, cols)))
+        return weight.to(numbers.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +193,7 @@ class FrameChange(PictureParameters):
         return self.frames.to(numbers.device) + numbers
 
     @torch.no_grad()
-    def project(self, numbers: Tensor) -> None:
+    def project(self, numbers: Tensor, done: float) -> None:
         frames = self.frames.to(numbers.device)
         numbers.clamp_(-self.bound, self.bound)
         numbers.copy_((frames + numbers).clamp(0, 1) - frames)

@@ -51,15 +51,22 @@ def bootstrap_means(
     n = len(samples)
     drawn = np.concatenate([counts @ apart / n for counts in resample_counts(n, resamples, rng)])
     low_at, high_at = bca_levels(drawn, 0.0, apart, confidence)
-    return [
-        Interval(
-            float(mean),
-            float(mean + np.quantile(column, low)),
-            float(mean + np.quantile(column, high)),
-            n,
-        )
-        for mean, column, low, high in zip(means, drawn.T, low_at, high_at, strict=True)
-    ]
+    lows, highs = (
+        means + np.array([np.quantile(column, level) for column, level in zip(drawn.T, levels, strict=True)])
+        for levels in (low_at, high_at)
+    )
+    # Sums of shares that cancel leave some 1e-17, and a limit of 0 must not look like one above it.
+    smallest = 1e-12 * np.abs(samples).max(axis=0)
+    ends = [np.where(np.abs(end) < smallest, 0.0, end).tolist() for end in (means, lows, highs)]
+    return [Interval(mean, low, high, n) for mean, low, high in zip(*ends, strict=True)]
+
+
+def mean_interval(values: Real[np.ndarray, " sample"], seed: int = 0) -> Interval:
+    """The mean of independent units, with its bootstrap interval; the same for the same values.
+
+    Raises ValueError: as `bootstrap_means`.
+    """
+    return bootstrap_means(np.asarray(values)[:, None], rng=np.random.default_rng(seed))[0]
 
 
 def resample_counts(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from procscope.activations.acting import policy_logits
-from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.statistics import Interval
 
 
@@ -65,4 +65,4 @@ def play_scores(
 
 def mean_score(scores: Float[np.ndarray, "env episode"]) -> Interval:
     """Mean points of at least two episodes with a 95% bootstrap interval."""
-    return bootstrap_means(scores.reshape(-1, 1), rng=np.random.default_rng(0))[0]
+    return mean_interval(scores.reshape(-1))

@@ -21,7 +21,7 @@
 
   function roundUp(value) {
     const unit = 10 ** Math.floor(Math.log10(value));
-    return [1, 2, 5, 10].map((n) => n * unit).find((bound) => bound >= value * 0.999);
+    return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((n) => n * unit).find((bound) => bound >= value * 0.999);
   }
 
   /** @param {number[]} mean - by action */

@@ -24,17 +24,16 @@
 
   /** The heat of one frame as a canvas of a pixel a position, laid where the positions look. */
   function heatOver(values, place) {
-    const { shape, center, kind } = procscope.overview.heat;
+    const { shape, center } = procscope.overview.heat;
     const { panels } = procscope.overview.frames;
     const [rows, columns] = shape;
     const canvas = h("canvas", { class: "heat", "aria-hidden": "true" });
     [canvas.width, canvas.height] = [columns * panels, rows];
     const picture = canvas.getContext("2d").createImageData(columns * panels, rows);
-    const colour = procscope.colours[kind];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns * panels; column++) {
         const value = values[place * rows * columns + row * columns + (column % columns)];
-        picture.data.set(colour(value / 127), 4 * (row * columns * panels + column));
+        picture.data.set(procscope.colours.overFrame(value / 127), 4 * (row * columns * panels + column));
       }
     }
     canvas.getContext("2d").putImageData(picture, 0, 0);
