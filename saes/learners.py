@@ -191,7 +191,7 @@ class LensLearner:
         output.loss.backward()
         _take_off_radial(self.lens.W_dec.data, self.lens.W_dec.grad)
         active = output.feature_acts.detach() > 0
-        mse = float(output.losses["mse_loss"])
+        mse = float(output.losses["mse_loss"].detach())
         return StepLosses(
             mse, float(output.loss) - mse, float(active.sum()) / len(batch), active.any(dim=0).cpu()
         )

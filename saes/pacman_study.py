@@ -17,6 +17,7 @@ Cost: collecting, some 700 states/s of Ms. Pac-Man on one core, and the training
 Axes: `latent`, `state`, `action`.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def study_agent(
     """Collect, train, survey; `AgentFound` as a dict.
 
     Args:
-        work: directory for caches and trainings, which may be deleted afterwards.
+        work: directory for the agent's caches, deleted when all is measured, and its autoencoder, which stays.
         say: gets what is under way.
     """
     network = open_agent(study.agent)
@@ -157,6 +158,8 @@ def study_agent(
         spliced = play_scores(network, games, study.spliced_games, seed=study.study_seed + 2 * 10**6)
         games.close()
     top, random = _consistency(network, sae, surveyed.cache, survey, study)
+    for played in (trained_on, surveyed):
+        shutil.rmtree(played.cache.path)
     scores = trained_on.scores
     return AgentFound(
         int((survey.firings > 0).sum()),
