@@ -52,11 +52,9 @@ def run(config: Config, record: RunRecord) -> None:
         kept.put(pending[index], found)
     found = [AgentFound(**kept.get(one)) for one in planned]
     for file, one in zip(files, found, strict=True):
-        where = {
-            "agent": Path(file).stem if config.agents else Path(file).parent.name,
-            "game": game,
-            "width": one.width,
-        }
+        name = Path(file).stem if config.agents else Path(file).parent.name
+        record.network(name, with_weights(file), game)
+        where = {"model": name, "game": game, "width": one.width}
         record.metric("S1.dead-features/live", one.live, where, unit="latents", n=one.survey_states)
         record.metric("S1.dead-features/dead_share", 1 - one.live / one.width, where, n=one.survey_states)
         record.metric("S1.topk-sae/fvu", one.fvu, where, n=one.survey_states)
@@ -95,7 +93,7 @@ def agents_of(config: Config, record: RunRecord) -> tuple[list[str], str]:
 def regress(found: list[AgentFound], game: str, record: RunRecord) -> None:
     """Score on live features and their square."""
     live, score = np.array([one.live for one in found], float), np.array([one.score for one in found])
-    where = {"game": game, "width": found[0].width}
+    where = {"model": f"{len(found)} agents", "game": game, "width": found[0].width}
     try:
         fit = fit_quadratic(live, score)
     except ValueError as error:
@@ -105,6 +103,12 @@ def regress(found: list[AgentFound], game: str, record: RunRecord) -> None:
     record.metric("S1.density-vs-quality/r2", fit.interval("r2", rng), where)
     record.metric("S1.density-vs-quality/p", fit.p, where, n=len(found))
     record.metric("S1.density-vs-quality/linear_r2", fit.linear_r2, where, n=len(found))
+    record.metric(
+        "S1.density-vs-quality/curvature",
+        fit.interval("curvature", rng),
+        where,
+        unit="points per square of 100 features",
+    )
     record.metric("S1.density-vs-quality/vertex", fit.vertex, where, unit="latents", n=len(found))
     without = fit.left_out()
     record.metric("S1.density-vs-quality/largest_p_without_one", float(without.p.max()), where, n=len(found))

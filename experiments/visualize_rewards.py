@@ -52,12 +52,12 @@ class Member:
     seeded_steps: tuple[int, ...]
     transitions: int
     seed: int
-    version: int = 1
+    version: int = 2
 
 
 def run(config: Config, record: RunRecord) -> None:
     """Make every network's pictures, record, report. Raises ValueError: a network that is not of CoinRun."""
-    kept = record.members()
+    kept, kinds = record.members(), set()
     for name in config.models:
         model = load_network(name)
         if model.header.game != "coinrun":
@@ -73,6 +73,13 @@ def run(config: Config, record: RunRecord) -> None:
         )
         found = kept.get_or_compute(member, lambda member, model=model: measure(model, member))
         report_network(record, model.name, kind_of(model), found)
+        kinds.add(kind_of(model))
+    if "adversarial" not in kinds:
+        record.say(
+            "What was not asked",
+            "No adversarially trained network is among those measured, so whether one wants other pictures, or none, "
+            "stays open. `procscope run reward-adversarial` trains such networks; name one with --models.",
+        )
 
 
 def measure(model: LoadedModel, member: Member) -> dict[str, Any]:
@@ -102,7 +109,7 @@ def from_nothing(model: LoadedModel, member: Member) -> dict[str, Any]:
 
 
 def seeded(model: LoadedModel, member: Member) -> dict[str, Any]:
-    """Transitions after so many steps: rewards, and how far from the picture's middle the first change lies."""
+    """Transitions after so many steps: rewards, and in which columns the first change and the gradient lie."""
     levels = scene_levels(member.mode, member.transitions)
     result = {}
     for start in STARTS:
@@ -121,21 +128,32 @@ def seeded(model: LoadedModel, member: Member) -> dict[str, Any]:
             changed = _bytes(found.pictures)
             rewards[steps] = _rewards(model, changed, actions)
             pictures.append(shown(changed[0], "").png)
-            columns = columns or _columns_of_change(pairs, changed)
+            columns = columns or mean_columns((changed.astype(float) - pairs) ** 2)
         result[start] = {
             "rewards": {str(steps): values for steps, values in rewards.items()},
             "pictures": pictures,
             "change_col": columns,
+            "gradient_col": columns_of_gradient(model, pairs, actions),
         }
     return result
 
 
-def _columns_of_change(before: np.ndarray, after: np.ndarray) -> list[float]:
-    """Mean column of the squared change, in pixels from the left."""
-    change = ((after.astype(float) - before) ** 2).sum(axis=(1, 3))
-    total = change.sum(axis=1)
-    middle = (change * np.arange(change.shape[1])).sum(axis=1) / np.maximum(total, 1e-9)
-    return np.where(total > 0, middle, (change.shape[1] - 1) / 2).tolist()
+def columns_of_gradient(model: LoadedModel, pairs: np.ndarray, actions: np.ndarray) -> list[float]:
+    """Mean column of the squared gradient of each transition's reward; Adam's first steps are alike in all pixels."""
+    columns = []
+    for pair, action in zip(pairs, actions.tolist(), strict=True):
+        inputs = torch.from_numpy(pair).permute(2, 0, 1)[None].float().requires_grad_()
+        (gradient,) = torch.autograd.grad(model.network(inputs).rewards[0, action], inputs)
+        columns += mean_columns(gradient.permute(0, 2, 3, 1).numpy().astype(float) ** 2)
+    return columns
+
+
+def mean_columns(weights: np.ndarray) -> list[float]:
+    """Mean column in pixels from the left, by weights [transition, row, col, channel]; the middle where all are 0."""
+    of_column = weights.sum(axis=(1, 3))
+    total = of_column.sum(axis=1)
+    mean = (of_column * np.arange(of_column.shape[1])).sum(axis=1) / np.where(total > 0, total, 1)
+    return np.where(total > 0, mean, (of_column.shape[1] - 1) / 2).tolist()
 
 
 def _rewards(model: LoadedModel, pairs: np.ndarray, actions: np.ndarray) -> list[float]:

@@ -13,8 +13,15 @@ from PIL import Image
 
 from procscope.workbench.figures import panel_grid, styled
 from procscope.workbench.mean_intervals import bootstrap_means
+from procscope.workbench.metrics import Metric, Undefined
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval
+
+FROM_NOTHING = {
+    "reward": "from nothing",
+    "scrambled": "the same, pixels scrambled",
+    "pink_to_cyan": "pink, then cyan",
+}
 
 
 def report_network(record: RunRecord, name: str, kind: str, found: Mapping[str, Any]) -> None:
@@ -23,20 +30,29 @@ def report_network(record: RunRecord, name: str, kind: str, found: Mapping[str, 
     where = {"model": name, "training": kind, "network": kind}
     file_name = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
     nothing = found["from_nothing"]
-    for quantity in ("reward", "scrambled", "pink_to_cyan"):
-        value = _mean(nothing[quantity], rng)
-        record.metric(f"C5.vis-denovo/{quantity}", value, where, unit="reward")
-    rows = []
+    rows = [
+        _row(
+            record.metric(f"C5.vis-denovo/{quantity}", _mean(nothing[quantity], rng), where, unit="reward"),
+            picture=picture,
+        )
+        for quantity, picture in FROM_NOTHING.items()
+    ]
     for start, of_start in found["seeded"].items():
         for steps, rewards in of_start["rewards"].items():
-            value = _mean(rewards, rng)
             place = where | {"start": start, "steps": int(steps)}
-            record.metric("C5.vis-dataset/reward", value, place, unit="reward")
-            rows.append({"start": start, "steps": int(steps), **value._asdict()})
-    moved, still = (np.array(found["seeded"][start]["change_col"]) for start in ("translated", "original"))
-    record.metric("C5.vis-dataset/change_moves", _mean((moved - still).tolist(), rng), where, unit="pixels")
+            metric = record.metric("C5.vis-dataset/reward", _mean(rewards, rng), place, unit="reward")
+            rows.append(_row(metric, picture=start, steps=int(steps)))
+    for quantity in ("change", "gradient"):
+        moved, still = (
+            np.array(found["seeded"][start][f"{quantity}_col"]) for start in ("translated", "original")
+        )
+        shift = _mean((moved - still).tolist(), rng)
+        record.metric(f"C5.vis-dataset/{quantity}_moves", shift, where, unit="pixels")
     record.table(
-        f"seeded_{file_name}", pd.DataFrame(rows), "Predicted rewards of changed transitions, by steps."
+        f"rewards_{file_name}",
+        pd.DataFrame(rows),
+        "Predicted rewards beside the published ones: 15 actions from nothing, changed transitions by steps. The "
+        "published changes are of one transition and, by the published code, unbounded; here they stay within 0 to 1.",
     )
     record.figure(
         f"pictures_{file_name}",
@@ -69,6 +85,16 @@ def plot_pairs(found: Mapping[str, Any]) -> Figure:
         axis.grid(visible=False)
         axis.set_title(title, fontsize=8)
     return figure
+
+
+def _row(metric: Metric | Undefined, **what: str | int) -> dict[str, Any]:
+    assert isinstance(metric, Metric)
+    published = {"published": metric.published, "verdict": metric.verdict}
+    return (
+        what
+        | {"reward": metric.value, "low": metric.ci_low, "high": metric.ci_high, "n": metric.n}
+        | published
+    )
 
 
 def _mean(values: list[float], rng: np.random.Generator) -> Interval:

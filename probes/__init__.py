@@ -41,6 +41,7 @@ Of entities in levels:
 
 ``tracking`` ``entity_scenes`` ``entity_study``  does a unit follow a thing that is moved
 ``plans``          the moves that lie ahead on the shortest way
+``claims``         where a changed reading says that a thing lies, and which move would lead there
 ``next_key``       is a unit louder at the key that comes next
 ``entity_vectors``  what each thing adds to the channels at its place
 ``goal_rules``     what a network goes by when it chooses its goal

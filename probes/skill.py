@@ -66,12 +66,12 @@ class Skill:
                     _skill(sums[..., a:b], one.n_classes)
                     for one, a, b in zip(self.parts, starts, starts[1:], strict=False)
                 ]
-            return np.mean(found, axis=0)
+            return np.asarray(np.mean(found, axis=0))
 
         return mean
 
 
 def _skill(sums: np.ndarray, n_classes: int) -> np.ndarray:
     if n_classes:
-        return 1 - (sums[..., 0] - sums[..., 1]) / (sums[..., 0] - sums[..., 2])
-    return 1 - sums[..., 3] / (sums[..., 2] - sums[..., 1] ** 2 / sums[..., 0])
+        return np.asarray(1 - (sums[..., 0] - sums[..., 1]) / (sums[..., 0] - sums[..., 2]))
+    return np.asarray(1 - sums[..., 3] / (sums[..., 2] - sums[..., 1] ** 2 / sums[..., 0]))

@@ -43,6 +43,11 @@ class QuadraticFit:
         return float(-self.coefficients[1] / (2 * self.coefficients[2]))
 
     @property
+    def curvature(self) -> float:
+        """Points per square of 100 live features: below 0 where the parabola is open below."""
+        return float(self.coefficients[2]) * 1e4
+
+    @property
     def is_inverted_u(self) -> bool:
         """It turns down, and within the data."""
         return bool(self.coefficients[2] < 0 and self.live.min() < self.vertex < self.live.max())
@@ -58,7 +63,7 @@ class QuadraticFit:
         return LeftOut(*(np.array([getattr(fit, name) for fit in fits]) for name in LeftOut._fields))
 
     def interval(self, quantity: str, rng: np.random.Generator) -> Interval:
-        """`r2` or `vertex` with a bootstrap interval over agents."""
+        """`r2`, `vertex` or `curvature` with a bootstrap interval over agents."""
 
         def of(live: np.ndarray, score: np.ndarray) -> float:
             return float(getattr(fit_quadratic(live, score), quantity))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from procscope.experiments.visualize_heist_numbers import agreement, colour_distance, likeness_to_others
+from procscope.experiments.atlas_numbers import agreement, colour_distance, likeness_to_others
 from procscope.visualization.atlas.entry import AtlasEntry, shown
 from procscope.visualization.colours import Colours
 from procscope.workbench.experiments import load_experiment, run_experiment

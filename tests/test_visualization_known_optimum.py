@@ -1,10 +1,12 @@
 """Every method on units whose optimum is known: linear units, and detectors of a planted template."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import uniform_filter
 from torch import nn
 
 from procscope.activations.hooks import HookedNetwork, HookPoint
@@ -14,6 +16,7 @@ from procscope.envs.maze import MazeLevel
 from procscope.visualization.colours import Colours
 from procscope.visualization.exciting_levels import exciting_levels
 from procscope.visualization.objectives import ChannelMean
+from procscope.visualization.picture_transforms import PRESETS, Rotate, Scale, transformed
 from procscope.visualization.place_objectives import unit
 from procscope.visualization.recipes import RECIPES, visualise
 from procscope.visualization.units import Channels
@@ -41,27 +44,63 @@ class LinearUnits(HookedNetwork):
         return self.units(torch.einsum("nchw,uchw->nu", frames / 255, self.weights) / 100)
 
 
-LEAST = {"lucid": (0.94, 0.92), "dissertation": (0.83, 0.83)}
-"""Correlation of the two units' pictures, where it is not 0.95 after a recipe's own steps and under its own transforms:
-decorrelated colours are slow to reach those that never come together in the environment, and of the noise of full
-contrast that the dissertation's recipe begins with some stays. Both go on rising: to 0.96 and 0.87 with 1,500 steps."""
+@lru_cache
+def best_picture(transforms: str) -> torch.Tensor:
+    """The best picture [unit, channel, row, col] of numbers from 0 to 1 for linear units under random transforms.
+
+    A unit's mean score over transforms T is E[w . T x] = (E[T' w]) . x, less what padding adds: linear in the picture,
+    so that the best x is 1 where the mean adjoint E[T' w] is above 0, and 0 elsewhere: not w, but what T leaves of it.
+    For shifts of up to 8 with black outside, E[T' w] is the mean of w over 17 x 17 pixels, zeros outside: SciPy works
+    it out. For the others it is the mean gradient of other draws than those of the optimiser. Penalties of 1e-3 are
+    too small to turn a sign that matters.
+    """
+    weights = LinearUnits().weights.detach()
+    signs = torch.sign(weights[:, :, 32, 32])[:, :, None, None]  # every channel is the disc or its opposite
+    disc = weights[0, :1]
+    if transforms == "reward-network":
+        adjoint = torch.from_numpy(uniform_filter(disc[0].numpy().astype(float), 17, mode="constant"))[None]
+    else:
+        picture = torch.full((1, 1, SIDE, SIDE), 0.5, requires_grad=True)
+        generator = torch.Generator().manual_seed(99)
+        for _ in range(2000 if PRESETS[transforms] else 1):
+            (transformed(picture, PRESETS[transforms], generator) * disc).sum().backward()
+        adjoint = picture.grad[0]
+    return (signs * adjoint > 0).float()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_picture_of_a_linear_unit_is_its_weights_under_the_constraint(name):
-    """Weights are 1 and -1, so the best picture between 0 and 1 is proportional to them."""
-    network = LinearUnits()
-    how = RECIPES[name]
+def test_the_picture_of_a_linear_unit_is_the_best_under_its_recipes_own_constraint(name):
+    """With the recipe's own transforms and rate, and 600 of its steps at most."""
+    network, how = LinearUnits(), RECIPES[name]
     how = replace(how, steps=min(how.steps, 600))
     frames = None
     if how.parameters == "frame":
         frames = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(0))
-    found = visualise(network, ChannelMean("units", [0, 1]), how, shape=SHAPE, colours=COLOURS, frames=frames)
-    pairs = zip(found.pictures, network.weights.detach(), LEAST.get(name, (0.95, 0.95)), strict=True)
-    for picture, weights, least in pairs:
-        assert np.corrcoef(picture.flatten(), weights.flatten())[0, 1] >= least
-    assert found.moved.all()
+    best = best_picture(how.transforms)
+    for seed in (0, 1):
+        found = visualise(
+            network, ChannelMean("units", [0, 1]), how, shape=SHAPE, colours=COLOURS, frames=frames, seed=seed
+        )
+        for unit, picture in enumerate(found.pictures):
+            assert correlation(picture, best[unit]) >= 0.95
+            # The best picture itself is smeared: by shifts of 8 pixels a disc comes to 0.953.
+            assert correlation(picture, network.weights[unit]) >= 0.95 * correlation(
+                best[unit], network.weights[unit]
+            )
+        assert found.moved.all()
+
+
+def test_the_best_picture_under_transforms_is_nearly_the_weights():
+    """What a recipe's transforms cost, whatever the optimiser: the disc shrinks by half a pixel, say."""
+    weights = LinearUnits().weights
+    assert torch.equal(best_picture("none"), (weights > 0).float())
+    assert correlation(best_picture("reward-network")[0], weights[0]) == pytest.approx(0.952, abs=0.003)
+
+
+def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Over all numbers of two pictures."""
+    return float(np.corrcoef(one.detach().flatten(), other.detach().flatten())[0, 1])
 
 
 def test_every_parameterisation_comes_to_a_linear_units_weights():
@@ -80,7 +119,18 @@ def test_every_parameterisation_comes_to_a_linear_units_weights():
             network, ChannelMean("units", [0, 1]), how, shape=SHAPE, colours=COLOURS, frames=given
         )
         for picture, weights in zip(found.pictures, network.weights.detach(), strict=True):
-            assert np.corrcoef(picture.flatten(), weights.flatten())[0, 1] >= 0.95
+            assert correlation(picture, weights) >= 0.95
+
+
+def test_a_bounded_change_comes_to_the_corner_of_its_bound():
+    """The best change of a frame by at most 0.1 for linear units: 0.1 along the weights' sign, cut to 0..1."""
+    network = LinearUnits()
+    frames = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(0))
+    how = replace(RECIPES["dissertation-seeded"], transforms="none", steps=40, bound=0.1)
+    found = visualise(network, ChannelMean("units", [0, 1]), how, frames=frames)
+    best = (frames + 0.1 * network.weights.detach().sign()).clamp(0, 1)
+    assert correlation(found.pictures - frames, best - frames) >= 0.95
+    assert (found.pictures - frames).abs().max() <= 0.1 + 1e-6
 
 
 class TemplateDetector(HookedNetwork):
@@ -104,7 +154,7 @@ class TemplateDetector(HookedNetwork):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_planted_template_appears(name):
-    """At one place, without transforms that would smear it: the picture there is the template."""
+    """At one place, without the transforms, which would smear it: the picture there is the template."""
     network = TemplateDetector()
     places = [(9, 4), (13, 13)]
     how = replace(RECIPES[name], steps=80, learning_rate=0.1, transforms="none")
@@ -118,7 +168,50 @@ def test_a_planted_template_appears(name):
     for number, (row, col) in enumerate(places):
         there = found.pictures[number, :, row : row + 7, col : col + 7].flatten()
         template = network.templates[number].detach().flatten()
-        assert np.corrcoef(there, template)[0, 1] >= 0.95
+        assert correlation(there, template) >= 0.95
+
+
+class TemplateAnywhere(HookedNetwork):
+    """How well a 15 x 15 template, bright on dark, is matched at its best place: shifts change nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        cross, corner = torch.full((2, 15, 15), -1.0)
+        cross[5:10], cross[:, 5:10] = 1.0, 1.0
+        corner[:5], corner[:, :5] = 1.0, 1.0
+        self.templates = nn.Parameter(torch.stack([cross, corner])[:, None].expand(2, 3, 15, 15) / 675)
+        self.best = HookPoint()
+        self.setup()
+
+    def forward(self, frames):
+        return self.best(torch.conv2d(frames / 255 - 0.5, self.templates).relu().amax((2, 3)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_template_that_may_stand_anywhere_appears_under_the_recipes_own_transforms(name):
+    """Somewhere in the picture there is what turning and scaling leave of the template: the sign of its mean adjoint.
+
+    Shifts alone leave all of it, since the detector takes its best place.
+    """
+    network, how = TemplateAnywhere(), RECIPES[name]
+    how = replace(how, steps=min(how.steps, 512))
+    frames = None
+    if how.parameters == "frame":
+        frames = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    found = visualise(
+        network, ChannelMean("best", [0, 1]), how, shape=(3, 48, 48), colours=COLOURS, frames=frames
+    )
+    turning = [one for one in PRESETS[how.transforms] if isinstance(one, Rotate | Scale)]
+    for picture, template in zip(found.pictures, network.templates.detach(), strict=True):
+        blurred = torch.zeros(1, 3, 31, 31, requires_grad=True)
+        weights = torch.nn.functional.pad(template, (8, 8, 8, 8))[None]
+        generator = torch.Generator().manual_seed(99)
+        for _ in range(400):
+            (transformed(blurred, turning, generator) * weights).sum().backward()
+        left = blurred.grad[0, :, 8:23, 8:23].sign()
+        windows = picture.unfold(1, 15, 1).unfold(2, 15, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
+        assert max(correlation(window, left) for window in windows if window.std() > 0) >= 0.95
 
 
 class MouseAtCorner(HookedNetwork):

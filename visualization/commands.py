@@ -9,10 +9,11 @@ from pathlib import Path
 def visualize(
     model: str,
     hook: str,
-    method: tuple[str, ...] = ("lucid", "levels", "frames", "patches", "quantiles"),
+    method: tuple[str, ...] = (),
     out: Path = Path("atlas"),
     cache: str | None = None,
     frames: int = 5_000,
+    actor: str | None = None,
     channels: tuple[int, ...] = (),
     directions: Path | None = None,
     seeds: int = 2,
@@ -35,10 +36,13 @@ def visualize(
     Args:
         model: a model's name or a path to a checkpoint.
         hook: the hook point, such as conv_out.
-        method: columns of the page, in order; without patches, if the layer has no maps.
+        method: columns of the page, in order; without it lucid, levels, frames, patches and quantiles, as far as they
+            apply: a layer without maps has no patches, a reward network no levels.
         out: folder; the page comes to OUT/MODEL/HOOK/index.html, and OUT/index.html lists all layers.
         cache: an activation cache of this network with this hook point and --keep-frames; without it, one is built.
         frames: of the cache that is built.
+        actor: who plays for it: expert, random, a model's name or path; a policy plays itself without it, a reward
+            network needs one.
         channels: which channels; all without it.
         directions: a .npy file of directions [unit, channel], in place of channels.
         seeds: synthetic pictures of a unit.
@@ -52,18 +56,20 @@ def visualize(
         seed: of pictures, searches and the cache that is built.
         device: of the network: cpu, cuda, auto.
     """
+    from dataclasses import replace
+
     from procscope.activations.cache import ActivationCache
     from procscope.visualization.atlas.build import build_atlas
     from procscope.visualization.atlas.page import write_atlas, write_index
-    from procscope.visualization.atlas.settings import AtlasSettings
-    from procscope.visualization.atlas.sources import cache_for, chosen_units
+    from procscope.visualization.atlas.settings import DEFAULT_METHODS, AtlasSettings
+    from procscope.visualization.atlas.sources import applicable_methods, cache_for, chosen_units
     from procscope.workbench.checkpoints import load_network
     from procscope.workbench.devices import choose_device
     from procscope.workbench.parallel import one_thread
     from procscope.workbench.provenance import command_line
 
     settings = AtlasSettings(
-        method,
+        method or DEFAULT_METHODS,
         seeds=seeds,
         steps=steps,
         examples=examples,
@@ -81,8 +87,10 @@ def visualize(
         opened = (
             ActivationCache.open(cache)
             if cache
-            else cache_for(loaded, hook, frames, seed, of_model / "caches" / hook, say=print)
+            else cache_for(loaded, hook, frames, seed, of_model / "caches" / hook, actor=actor, say=print)
         )
+        if not method:
+            settings = replace(settings, methods=applicable_methods(loaded, opened, hook))
         units = chosen_units(opened, hook, channels, directions)
         atlas = build_atlas(loaded, opened, units, settings, directory, progress=True, say=print)
     page = write_atlas(atlas, directory, command_line())

@@ -19,7 +19,7 @@ the value as it is; ours is divided by the highest, so that the weight means the
 
 Cost: after the scan, the frames are read once, at most those blocks that hold a candidate.
 
-Axes: `candidate`, `frame`, `row col rgb`.
+Axes: `candidate`, `frame`, `row col channel`: red, green and blue, of a pair of frames twice.
 """
 
 from collections.abc import Sequence
@@ -48,8 +48,8 @@ class Example:
     """Its place in the cache."""
     value: float
     """The unit's mean in it, or its value at the patch's place."""
-    picture: UInt8[np.ndarray, "row col 3"]
-    """What is shown: of a pair of frames both, side by side."""
+    picture: UInt8[np.ndarray, "row col channel"]
+    """What is shown; of a frame and the next one six channels."""
     box: Box | None = None
     """The pixels of the frame, of a patch."""
     quantile: float | None = None
@@ -136,7 +136,7 @@ def quantile_frames(
 
 def read_frames(
     cache: ActivationCache, wanted: Int[np.ndarray, " frame"]
-) -> dict[int, UInt8[np.ndarray, "row col 3"]]:
+) -> dict[int, UInt8[np.ndarray, "row col channel"]]:
     """Some observations by their place in the cache, each block read once.
 
     Raises ValueError: the cache was built without them.
@@ -169,15 +169,18 @@ def _diverse(examples: list[Example], most: int, diversity: float) -> list[Examp
 
 
 def _similarity(pictures: list[np.ndarray]) -> Float[np.ndarray, "candidate candidate_"]:
-    """Cosine similarity of pictures [row, col, 3] less their mean; smaller ones are brought to the largest."""
+    """Cosine similarity of pictures [row, col, channel] less their mean; smaller ones are brought to the largest."""
     rows, cols = np.array([picture.shape[:2] for picture in pictures]).max(axis=0).tolist()
     whole = [
-        picture
-        if picture.shape[:2] == (rows, cols)
-        else np.asarray(Image.fromarray(picture).resize((cols, rows)))
+        picture if picture.shape[:2] == (rows, cols) else _resized(picture, (cols, rows))
         for picture in pictures
     ]
     flat = np.stack(whole).reshape(len(whole), -1).astype(np.float32)
     flat -= flat.mean(axis=0)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
     return (flat @ flat.T).astype(np.float64)
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    frames = np.split(picture, picture.shape[2] // 3, axis=2)
+    return np.concatenate([np.asarray(Image.fromarray(frame).resize(size)) for frame in frames], axis=2)

@@ -140,9 +140,12 @@ def class_labels(
 ) -> dict[str, Int[np.ndarray, " frame"]]:
     """The labels of a cache that have few classes, as whole numbers, and the quarter of the picture that things are in.
 
-    Quarters are 0 upper left, 1 upper right, 2 lower left, 3 lower right, -1 for things out of the picture.
+    Quarters are 0 upper left, 1 upper right, 2 lower left, 3 lower right, -1 for things out of the picture. Of
+    transitions, whose next frames have columns as well, the reward is one of the things to be seen: `rewarded`.
     """
     found = {}
+    if "reward" in columns and any(name.startswith("next_") for name in columns):
+        found["rewarded"] = (columns["reward"] != 0).astype(np.int64)
     for name, column in columns.items():
         if name in _NOT_ABOUT_THE_FRAME or column.ndim != 1 or column.dtype.kind not in "biu":
             continue

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from procscope.activations.cache import ActivationCache
+from procscope.activations.pairs import takes_pairs
 from procscope.visualization.atlas.data import LayerData
 from procscope.visualization.atlas.entry import AtlasEntry
 from procscope.visualization.atlas.examples import from_data
@@ -28,7 +29,7 @@ from procscope.visualization.units import Units
 from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.members import Members, member_key
 
-VERSION = 1
+VERSION = 2
 """Raised when entries would come out otherwise."""
 
 
@@ -70,7 +71,7 @@ def build_atlas(
         say: gets sentences for people, such as how much is there already.
 
     Raises ValueError: a cache of another network or without frames, an unknown hook point or unit, patches of a layer
-        without maps, gradients that are not finite.
+        without maps, levels of a network that takes transitions, gradients that are not finite.
     """
     data = LayerData(model, cache, units, progress)
     in_maps = {"patches", CENTRE_PATCH} & set(settings.methods)
@@ -78,6 +79,11 @@ def build_atlas(
         raise ValueError(
             f"expected a hook point with maps for {' and '.join(sorted(in_maps))}; {units.hook_point!r} is a vector. "
             "Leave the method out"
+        )
+    if "levels" in settings.methods and takes_pairs(model.network):
+        raise ValueError(
+            f"expected a network that sees single frames for levels; {model.name} sees a frame and the next. Leave the "
+            "method out"
         )
     members = Members(directory / "members")
     names = dict(zip(units.names, units.identities, strict=True))

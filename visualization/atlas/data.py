@@ -39,7 +39,8 @@ class LayerData:
     ) -> None:
         cache.require_model(model.network)
         cache.activations(units.hook_point)
-        self.picture_side = int(cache.frames.shape[1])
+        rows, cols, channels = cache.frames.shape[1:]
+        self.picture_shape = (int(channels), int(rows), int(cols))
         self.model, self.cache, self.units, self.progress = model, cache, units, progress
 
     @cached_property
@@ -66,18 +67,22 @@ class LayerData:
     @cached_property
     def colours(self) -> Colours:
         """Of the first frames: blocks are alike, since each holds levels of its own."""
-        return Colours.of(np.asarray(self.cache.frames[:COLOUR_FRAMES]))
+        channels, rows, cols = self.picture_shape
+        first = np.asarray(self.cache.frames[: COLOUR_FRAMES * 3 // channels])
+        frames = first.reshape(len(first), rows, cols, -1, 3)
+        return Colours.of(np.moveaxis(frames, 3, 1).reshape(-1, rows, cols, 3))
 
     @cached_property
     def fields(self) -> ReceptiveFields:
         """Receptive fields of the hook point."""
-        side = self.picture_side
-        return receptive_fields(self.model.network, self.units.hook_point, (3, side, side))
+        return receptive_fields(self.model.network, self.units.hook_point, self.picture_shape)
 
     @cached_property
     def choice_point(self) -> str:
-        """The hook point that the forced choice reads: the cache's last without maps, or its last."""
-        names = self.cache.hook_points
+        """The hook point that the forced choice reads: the cache's last without maps, or its last; another one than
+        the units' own where there is one."""
+        names = [name for name in self.cache.hook_points if name != self.units.hook_point]
+        names = names or self.cache.hook_points
         vectors = [name for name in names if self.cache.activations(name).ndim == 2]
         return (vectors or names)[-1]
 
@@ -87,7 +92,9 @@ class LayerData:
         rows = self._choice_rows
         features = _pooled(np.asarray(self.cache.activations(self.choice_point)[:])[rows])
         columns = self.cache.labels().to_pandas()
-        labels = class_labels({name: columns[name].to_numpy()[rows] for name in columns}, self.picture_side)
+        labels = class_labels(
+            {name: columns[name].to_numpy()[rows] for name in columns}, self.picture_shape[1]
+        )
         try:
             return ForcedChoice.fitted(features, labels, self.scan.levels[rows])
         except ValueError:

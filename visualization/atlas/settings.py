@@ -13,6 +13,7 @@ SYNTHETIC = tuple(name for name, recipe in RECIPES.items() if recipe.parameters 
 """Recipes that make pictures from nothing."""
 FROM_DATA = ("frames", "patches", "quantiles")
 CENTRE_PATCH = "centre-patch"
+DEFAULT_METHODS = ("lucid", "levels", "frames", "patches", "quantiles")
 METHODS = (*SYNTHETIC, CENTRE_PATCH, "levels", *FROM_DATA)
 DESCRIPTIONS = {
     "lucid": "synthetic: spectrum, the environment's colours, jitter, rotation, scale",
@@ -32,7 +33,7 @@ DESCRIPTIONS = {
 class AtlasSettings:
     """Which methods and how much of each. Raises ValueError: an unknown method, or numbers below 1."""
 
-    methods: tuple[str, ...] = ("lucid", "levels", "frames", "patches", "quantiles")
+    methods: tuple[str, ...] = DEFAULT_METHODS
     """Columns, in order; among `METHODS`."""
     seeds: int = 2
     """Synthetic pictures of a unit; more than one tell whether they agree."""

@@ -14,8 +14,13 @@ from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_config import CacheConfig
 from procscope.activations.collect import build_cache
 from procscope.activations.hooks import HookedNetwork, select_points
+from procscope.activations.pairs import takes_pairs
+from procscope.visualization.atlas.settings import CENTRE_PATCH, DEFAULT_METHODS
 from procscope.visualization.units import Channels, Directions, Units
 from procscope.workbench.checkpoints import LoadedModel
+
+LATE = ("fc", "fc2", "pooled")
+"""Layers without maps that the forced choice reads."""
 
 
 def cache_for(
@@ -25,30 +30,56 @@ def cache_for(
     seed: int,
     directory: Path,
     *,
+    actor: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> ActivationCache:
-    """A cache of the network's own play with its frames, built or gone on with.
+    """A cache of play with its frames, built or gone on with: a policy's own, or transitions for a reward network.
 
-    Raises ValueError: an unknown hook point; the directory holds another cache.
+    Args:
+        actor: who plays: expert, random, a model's name or path; a policy plays itself without it. Transitions are
+            played and thinned as those that the reward network was trained on, where it says so.
+
+    Raises ValueError: an unknown hook point; a reward network without an actor; the directory holds another cache.
     """
     hook_points = [hook_point]
     if isinstance(model.network, HookedNetwork):
         points = model.network.hook_points()
         select_points(points, hook_point)
         # The forced choice reads a late layer.
-        hook_points += [name for name in ("fc", "fc2") if name in points and name != hook_point][-1:]
+        hook_points += [name for name in LATE if name in points and name != hook_point][-1:]
     header = model.header
+    pairs = takes_pairs(model.network)
+    if pairs and actor is None:
+        raise ValueError(
+            f"expected an actor for {model.name}, which predicts rewards and does not play. Give one, such as --actor "
+            f"random or a policy of {header.game} (procscope zoo list), or a cache of transitions"
+        )
+    learned = header.training.get("transitions", {}) if pairs else {}
     config = CacheConfig(
         model=model.name,
         hook_points=tuple(hook_points),
         n_frames=n_frames,
         game=header.game,
         mode=header.mode,
+        sample="pairs" if pairs else "rollouts",
+        actor=actor,
+        noise=learned.get("actor", {}).get("noise", 0.0),
+        greedy=learned.get("actor", {}).get("greedy", False),
+        keep_unrewarded=learned.get("sampling", {}).get("keep_unrewarded", 1.0),
         engine_options=tuple(header.engine_options.items()),
         seed=seed,
         keep_frames=True,
     )
     return build_cache(config, directory, command="procscope visualize", say=say)
+
+
+def applicable_methods(
+    model: LoadedModel, cache: ActivationCache, hook_point: str, methods: Sequence[str] = DEFAULT_METHODS
+) -> tuple[str, ...]:
+    """Those of the methods that can be used: no patches of a layer without maps, no levels of transitions."""
+    left_out = set() if cache.activations(hook_point).ndim == 4 else {"patches", CENTRE_PATCH}
+    left_out |= {"levels"} if takes_pairs(model.network) else set()
+    return tuple(method for method in methods if method not in left_out)
 
 
 def chosen_units(

@@ -31,7 +31,6 @@ def by_recipe(
     """Entries of some units, whose pictures are optimised in one batch."""
     how = recipe("lucid" if method == CENTRE_PATCH else method)
     how = replace(how, steps=settings.steps) if settings.steps else how
-    side = data.picture_side
     objective = data.units.part(units).objective()
     if method == CENTRE_PATCH:
         rows, cols = data.scan.map_shape
@@ -41,7 +40,7 @@ def by_recipe(
             data.model.network,
             objective,
             how,
-            shape=(3, side, side),
+            shape=data.picture_shape,
             colours=data.colours if how.own_colours else None,
             seed=settings.seed * 1000 + number,
             batch_pictures=len(units),

@@ -11,7 +11,7 @@ exactly. What lies before the map is not asked: a position of a late map sees mu
 Source: gradient x input (Shrikumar et al. 2016, arXiv:1605.01713), at a hidden layer.
 Cost: a forward pass for each frame shown, and of the layers after the map one, forward and back, for each pair.
 
-Axes: `pair`, `row` as in `shown_frames.py`; `row col` of the map.
+Axes: `pair` as in `shown_frames.py`, `shown` some of its rows; `row col` of the map.
 """
 
 import numpy as np
@@ -74,7 +74,7 @@ def attribution_maps(inputs: SiteInputs, shown: ShownFrames, *, progress: bool =
 
 def attribute_latents(
     network: HookedNetwork,
-    frames: UInt8[np.ndarray, "row height width channel"],
+    frames: UInt8[np.ndarray, "shown height width channel"],
     points: tuple[str, str],
     sae: Sae,
     row_of_pair: Int64[np.ndarray, " pair"],

@@ -108,8 +108,9 @@ def _places(sae: str, keep: Path | None) -> list[Path]:
 def _nothing_measured(sae: str, places: list[Path]) -> str:
     return (
         f"expected measurements of the latents of {sae}; there are none at {' or '.join(map(str, places))}. Measure "
-        f"them here by naming a cache of the network with frames: procscope sae site --sae {sae} --cache DIR --out DIR. Or "
-        f"make a report of it, procscope analyze sae --sae {sae} --cache DIR, and give its file with --latents"
+        "them by naming a cache of the network, with frames: "
+        f"procscope sae site --sae {sae} --cache DIR --out DIR. Or make a report of the autoencoder, "
+        f"procscope analyze sae --sae {sae} --cache DIR, and give its latents.safetensors with --latents"
     )
 
 

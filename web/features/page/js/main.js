@@ -74,7 +74,8 @@
       event.preventDefault();
       return table.focus();
     }
-    if (target.matches("select, input") || (event.key === "Enter" && target.closest("a, button, summary"))) return;
+    const moves = /^(Arrow|Page|Home|End)/.test(event.key); // a slider's own keys
+    if (target.matches("select") || (target.matches("input") && moves) || (event.key === "Enter" && target.closest("a, button, summary"))) return;
     const action = (opened ? inLatent : inTable)[event.key] || anywhere[event.key];
     if (!action) return;
     event.preventDefault();
