@@ -28,7 +28,8 @@ class Claims:
     """What is claimed in some frames, and what is true of them."""
 
     cause: Cause
-    seen: Shown
+    seen: Shown | None
+    """The frames, where claims are made of them; None where a thing is moved on the map."""
     best: Int[np.ndarray, " frame"]
     """The move that is right: the best one, or the one that is asked for."""
     target: Float[np.ndarray, " frame"]
@@ -66,6 +67,7 @@ class Claims:
 
     def _moves_to(self, part: int, by: float) -> Int[np.ndarray, " frame"]:
         """First moves to where the thing lies if its row (part 0) or column is so many pixels larger."""
+        assert self.seen is not None
         assert self.seen.free is not None
         agent = _agents(self.seen)
         places = np.stack([values_of(text, self.seen.labels) for text in self.cause.parts], axis=1).astype(

@@ -7,6 +7,8 @@ differ when the target does); controls have its length:
     untrained   the same probe's of an untrained network at the same hook point
     shuffled    a probe's of the same activations for answers dealt to other frames
 
+Beside the pattern stands a step of one natural deviation along the *weights*, which the probe reads with.
+
 Of "is it here" the spread is that of a sample half of which is positions where it is, since nearly all are not.
 
 Axes: `dimension` what is read of a frame; `class` or part of what is asked.
@@ -36,7 +38,8 @@ from procscope.probes.reading import Reading
 from procscope.probes.skill import Skill
 from procscope.probes.targets import Target
 
-PROBE, RANDOM, UNTRAINED, SHUFFLED = "probe", "random", "untrained", "shuffled"
+PROBE, WEIGHTS = "probe", "weights"
+RANDOM, UNTRAINED, SHUFFLED = "random", "untrained", "shuffled"
 CONTROLS = (RANDOM, UNTRAINED, SHUFFLED)
 
 
@@ -46,7 +49,7 @@ class Handle(NamedTuple):
     name: str
     """Of a class, the class; else the part's expression."""
     steps: dict[str, Float64[np.ndarray, " dimension"]]
-    """By `PROBE` or control."""
+    """By `PROBE`, `WEIGHTS` or control."""
     moves_reading: float
     """By how much the probe reads more after its step, in the target's unit."""
     spread: float
@@ -201,7 +204,7 @@ def _handle(
         for kind, (found, column) in at.items()
     }
     step = step_of(probes[PROBE].pattern)
-    steps = {PROBE: step, RANDOM: random_step(step, rng)}
+    steps = {PROBE: step, WEIGHTS: step_of(probes[PROBE].weights), RANDOM: random_step(step, rng)}
     steps |= {kind: same_length(probes[kind].pattern, step) for kind in (UNTRAINED, SHUFFLED)}
     return Handle(name, steps, float(probes[PROBE].weights @ step), spread)
 

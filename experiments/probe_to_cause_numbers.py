@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
-from procscope.experiments.probe_to_cause_handles import CONTROLS, PROBE
+from procscope.experiments.probe_to_cause_handles import CONTROLS, PROBE, WEIGHTS
 from procscope.experiments.probe_to_cause_results import Dot
 from procscope.experiments.probe_to_cause_setup import Config
 from procscope.experiments.probe_to_cause_study import FLIPPED
 from procscope.workbench.ledger import Ledger
+from procscope.workbench.mean_intervals import bootstrap_means
 from procscope.workbench.rank_correlation import correlation_of_entries
 from procscope.workbench.runs import RunRecord
 from procscope.workbench.statistics import Interval, holm
@@ -43,6 +44,12 @@ def record_numbers(record: RunRecord, config: Config, dots: Sequence[Dot]) -> Le
     for dot in dots:
         _dot(ledger, config, dot)
     _tests(ledger, config.told, dots)
+    ledger.add(
+        f"{OWN}/pattern_over_weights",
+        lambda: pattern_over_weights(dots, config.told),
+        {"dots": "all"},
+        "share",
+    )
     for name, pairs in (("effect", steered_pairs(dots, config.told)), ("erasure", erased_pairs(dots))):
         for compared in GROUPS:
             _correlation(ledger, name, compared, pairs, {})
@@ -76,10 +83,11 @@ def _dot(ledger: Ledger, config: Config, dot: Dot) -> None:
                 dot.where | {"strength": strength, "arm": arm},
                 "share",
             )
-    if FLIPPED in dot.found["effects"][f"{config.told:g}"]:
-        ledger.add(
-            f"{OWN}/effect", lambda: dot.effect(config.told, FLIPPED), told | {"arm": FLIPPED}, "share"
-        )
+    for arm in (FLIPPED, WEIGHTS):
+        if arm in dot.found["effects"][f"{config.told:g}"]:
+            ledger.add(
+                f"{OWN}/effect", lambda a=arm: dot.effect(config.told, a), told | {"arm": arm}, "share"
+            )
     ledger.add(f"{OWN}/over_controls", lambda: dot.over_controls(config.told), told, "share")
     ledger.add(f"{OWN}/erased", lambda: dot.erased(), dot.where, "share")
     ledger.add(f"{OWN}/erased_over_controls", lambda: dot.erased_over_controls(), dot.where, "share")
@@ -94,6 +102,18 @@ def _tests(ledger: Ledger, strength: float, dots: Sequence[Dot]) -> None:
     ]
     for (dot, _), p in zip(tested, holm(np.array([p for _, p in tested])) if tested else [], strict=True):
         ledger.record.metric(f"{OWN}/p_holm", float(p), dot.where | {"strength": strength}, "p")
+
+
+def pattern_over_weights(dots: Sequence[Dot], strength: float) -> Interval:
+    """How much larger effects are along patterns than along weights, mean over dots, dots resampled.
+
+    Raises ValueError: fewer than two dots that have both.
+    """
+    found = [
+        _or_none(lambda d=dot: d.effect(strength).value - d.effect(strength, WEIGHTS).value) for dot in dots
+    ]
+    there = np.array([one for one in found if one is not None], float)
+    return bootstrap_means(there[:, None], rng=np.random.default_rng(0))[0]
 
 
 def steered_pairs(dots: Sequence[Dot], strength: float) -> Pairs:

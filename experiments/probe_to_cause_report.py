@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from procscope.experiments.probe_to_cause_figures import plot_handles, plot_strengths
-from procscope.experiments.probe_to_cause_handles import CONTROLS, PROBE, RANDOM, SHUFFLED, UNTRAINED
+from procscope.experiments.probe_to_cause_handles import CONTROLS, PROBE, RANDOM, SHUFFLED, UNTRAINED, WEIGHTS
 from procscope.experiments.probe_to_cause_numbers import GROUPS, OWN
 from procscope.experiments.probe_to_cause_results import Dot
 from procscope.experiments.probe_to_cause_setup import Config
@@ -16,9 +16,9 @@ _HOW = (
     "activations differ when the target does). An *effect* of 1 is what would follow if the probe's claim were true: "
     "for a move, that it becomes as probable as where it is best; for a thing said to lie elsewhere, that the first "
     "move there becomes as probable as the way to the thing is; for a distance, that the value falls as much as so "
-    "many standard deviations of the distance make it fall. *Controls* have the same length: a random direction, the same "
-    "probe's of an untrained network, a probe's for answers dealt to other frames; the step *flipped* stands beside "
-    "them. Tests are Student's, corrected by Holm's method over all dots."
+    "many standard deviations of the distance make it fall. *Controls* have the same length: a random direction, the "
+    "same probe's of an untrained network, a probe's for answers dealt to other frames; the step *flipped* stands "
+    "beside them. Tests are Student's, corrected by Holm's method over all dots."
 )
 
 
@@ -32,6 +32,7 @@ class DotRow(NamedTuple):
     effect: str
     beyond_controls: str
     p_holm: str
+    along_weights: str
     flipped: str
     random: str
     untrained: str
@@ -79,7 +80,8 @@ def _headline(ledger: Ledger) -> list[str]:
         lines.append(
             f"- Rank correlation of a probe's skill with {told} beyond controls: {'; '.join(parts)}."
         )
-    return lines
+    weights = _quoted(lambda: ledger.quote(f"{OWN}/pattern_over_weights"))
+    return [*lines, f"- Steps along patterns do {weights} more than steps along weights, mean over dots."]
 
 
 def _correlation(ledger: Ledger, of: str, dots: str) -> str:
@@ -126,6 +128,7 @@ def _row(ledger: Ledger, config: Config, dot: Dot) -> DotRow:
         effect(PROBE, True),
         quote("over_controls", **at),
         quote("p_holm", **at),
+        effect(WEIGHTS),
         effect(FLIPPED),
         effect(RANDOM),
         effect(UNTRAINED),

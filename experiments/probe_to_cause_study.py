@@ -33,6 +33,7 @@ from procscope.experiments.probe_to_cause_claims import Claims, claims_of
 from procscope.experiments.probe_to_cause_handles import (
     CONTROLS,
     PROBE,
+    WEIGHTS,
     Handle,
     Handles,
     fit_handles,
@@ -154,7 +155,7 @@ def _tried(
     ]
     effects: dict[str, dict[str, list[float | None]]] = {}
     for strength in steered.strengths:
-        kinds = [PROBE, *CONTROLS]
+        kinds = [PROBE, *CONTROLS, *((WEIGHTS,) if strength == steered.told else ())]
         by_kind = {
             kind: effect_of(handles.each, kind, along, strength, tried.untouched, claims) for kind in kinds
         }

@@ -49,8 +49,8 @@ class Config:
     """Who plays the transitions of a reward network."""
     units: int = 0
     """The first so many channels; 0 for all of the layer."""
-    steps: int = 0
-    """Of synthetic pictures; 0 for those of the recipes, 512."""
+    steps: int = 256
+    """Of synthetic pictures, half as many as the recipes have."""
     seeds: int = 2
     """Synthetic pictures of a unit."""
     level_starts: int = 4

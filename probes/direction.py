@@ -142,7 +142,7 @@ class LinearProbe:
                 f"expected the rows and columns of the map at {self.hook_point!r} to put {self.read} squares back: "
                 "of_map=(16, 16)"
             )
-        return self.read.spread(values, (self.shape[0], *of_map))
+        return self.read.spread(values.reshape(-1), (self.shape[0], *of_map))
 
     def _where(self, where: dict[str, Any]) -> dict[str, Any]:
         return {"positions": [self.read.position], **where} if self.read.kind == "position" else where

@@ -57,7 +57,8 @@ def open_browser() -> Iterator[Browser]:
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has no sandbox for root
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=require_chromium(), args=[*sandbox, "--disable-background-networking"]
+            executable_path=require_chromium(),
+            args=[*sandbox, "--disable-background-networking", "--disable-gpu"],
         )
         try:
             yield browser

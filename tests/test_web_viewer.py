@@ -12,17 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import open_browser
-from feature_site import DEAD, random_sae, tiny_network, walked_cache
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from feature_site import DEAD, random_sae, tiny_network, walked_cache, write_cache_with_frames
+from playwright.sync_api import Browser, Page, expect
 
 from procscope.visualization.atlas.entry import shown
 from procscope.web.features.atlas import AtlasPictures, LatentAtlas
 from procscope.web.features.inputs import SiteInputs, open_inputs
 from procscope.web.features.site import write_site
+from procscope.workbench.cli import main
 
 N_LATENTS = 140
 HOSTILE = "</script><img src=x onerror='window.hurt=1'><b>bold</b>{{7*7}}\u2028\"'&amp;"
 """Put wherever a name comes from outside."""
+
+
+expect.set_options(timeout=30_000)  # a machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +65,22 @@ def site(inputs, tmp_path_factory) -> Path:
 class Reader:
     """A page with everything that went wrong or was asked for."""
 
-    def __init__(self, context: BrowserContext, folder: Path) -> None:
-        self.folder, self.wrong, self.asked = folder, [], []
-        self.page: Page = context.new_page()
-        self.page.on("console", lambda message: self.wrong.append(message.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+    def __init__(self, page: Page, folder: Path) -> None:
+        self.page, self.folder = page, folder
+        self.wrong: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda message: self.wrong.append(message.text))
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    def of(self, folder: Path) -> "Reader":
+        """The same page, reading another site."""
+        self.page.goto("about:blank")
+        self.folder = folder
+        self.wrong.clear()
+        self.asked.clear()
+        return self
 
     def open(self, fragment: str = "") -> Page:
         self.page.goto(f"{(self.folder / 'index.html').as_uri()}{fragment}")
@@ -92,15 +105,21 @@ class Reader:
         assert [url for url in self.asked if not url.startswith((here, "data:"))] == []
 
 
+@pytest.fixture(scope="module")
+def shared(browser, site) -> Iterator[Reader]:
+    with browser.new_context(viewport={"width": 1100, "height": 700}, color_scheme="light") as context:
+        context.set_default_timeout(30_000)
+        yield Reader(context.new_page(), site)
+
+
 @pytest.fixture
-def reader(browser, site) -> Iterator[Reader]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    context.set_default_timeout(8000)
-    made = Reader(context, site)
-    yield made
-    made.check()
-    assert made.page.evaluate("window.hurt") is None
-    context.close()
+def reader(shared, site) -> Iterator[Reader]:
+    """At a new page, which must be in order at the end."""
+    yield shared.of(site)
+    shared.check()
+    assert shared.page.evaluate("window.hurt") is None
+    shared.page.evaluate("localStorage.clear()")
+    shared.page.emulate_media(color_scheme="light")
 
 
 def column(site: Path, name: str) -> list:
@@ -283,7 +302,7 @@ def test_a_link_to_no_latent_says_so(reader, asked):
     expect(page.locator("#latent-view")).to_contain_text("has latents 0 to 139")
 
 
-def test_a_link_opens_its_latent_and_table_in_a_new_window(reader, browser, site):
+def test_a_link_opens_its_latent_and_table_in_a_new_window(reader):
     page = reader.open()
     page.get_by_role("searchbox").fill("rate>0")
     page.get_by_role("columnheader", name="Maximum").get_by_role("button").click()
@@ -291,14 +310,14 @@ def test_a_link_opens_its_latent_and_table_in_a_new_window(reader, browser, site
     order = reader.latents()
     page.locator(f"#row-{order[2]}").click()
     expect(heading(page)).to_have_text(f"Latent {order[2]}")
-    with browser.new_context() as context:
-        other = context.new_page()
-        other.goto(page.url)
-        expect(heading(other)).to_have_text(f"Latent {order[2]}")
-        expect(other.locator(".latent-bar")).to_contain_text("3 of ")
-        other.keyboard.press("Escape")
-        expect(other.get_by_role("searchbox")).to_have_value("rate>0")
-        expect(other.locator(f"#row-{order[2]}")).to_have_attribute("aria-selected", "true")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(heading(other)).to_have_text(f"Latent {order[2]}")
+    expect(other.locator(".latent-bar")).to_contain_text("3 of ")
+    other.keyboard.press("Escape")
+    expect(other.get_by_role("searchbox")).to_have_value("rate>0")
+    expect(other.locator(f"#row-{order[2]}")).to_have_attribute("aria-selected", "true")
+    other.close()
 
 
 # -- Keys -----------------------------------------------------------------------
@@ -344,22 +363,22 @@ def test_keys(reader):
 # -- Looks ------------------------------------------------------------------------
 
 
-def test_light_and_dark(browser, site):
+def test_light_and_dark(reader):
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     light, dark = "rgb(252, 252, 250)", "rgb(20, 23, 27)"
-    for scheme, expected in (("light", light), ("dark", dark)):
-        with browser.new_context(color_scheme=scheme) as context:
-            made = Reader(context, site)
-            page = made.open()
-            assert page.evaluate(paper) == expected
-            made.press("t")
-            assert page.evaluate(paper) == light
-            made.press("t")
-            assert page.evaluate(paper) == dark
-            page.reload()
-            assert page.evaluate(paper) == dark, "the choice is remembered"
-            expect(page.get_by_role("button", name="Theme: dark. Change it")).to_be_visible()
-            made.check()
+    page = reader.open()
+    for scheme, expected in (("dark", dark), ("light", light)):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(paper) == expected
+    reader.press("t")
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(paper) == light
+    page.emulate_media(color_scheme="light")
+    reader.press("t")
+    assert page.evaluate(paper) == dark
+    page.reload()
+    assert page.evaluate(paper) == dark, "the choice is remembered"
+    expect(page.get_by_role("button", name="Theme: dark. Change it")).to_be_visible()
 
 
 CONTRAST = """() => {
@@ -380,11 +399,11 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground(browser, site, scheme):
+def test_text_stands_out_from_its_ground(reader, scheme):
     """At least 4.5 to 1, as WCAG 2 asks of text (AA)."""
-    with browser.new_context(color_scheme=scheme) as context:
-        found = Reader(context, site).open().evaluate(CONTRAST)
-    assert {pair: ratio for pair, ratio in found.items() if ratio < 4.5} == {}
+    page = reader.open()
+    page.emulate_media(color_scheme=scheme)
+    assert {pair: ratio for pair, ratio in page.evaluate(CONTRAST).items() if ratio < 4.5} == {}
 
 
 def test_everything_that_can_be_used_has_a_name(reader):
@@ -400,18 +419,18 @@ def test_everything_that_can_be_used_has_a_name(reader):
     assert page.evaluate(script) == []
 
 
-@pytest.mark.parametrize("fragment", ["", "#latent=5"])
-def test_a_phone_scrolls_in_one_direction(browser, site, fragment):
+def test_a_phone_scrolls_in_one_direction(browser, site):
+    wide = """() => [document.documentElement, ...document.querySelectorAll('.table, #latent-view, .rows .row')]
+        .filter((one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > 391)
+        .map((one) => `${one.tagName}.${one.className} ${one.scrollWidth}`)"""
     with browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     ) as context:
-        made = Reader(context, site)
-        page = made.open(fragment)
-        expect(page.locator(".nearest" if fragment else "#row-0, .rows .row").first).to_be_visible()
-        wide = """() => [document.documentElement, ...document.querySelectorAll('.table, #latent-view, .rows .row')]
-            .filter((one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > 391)
-            .map((one) => `${one.tagName}.${one.className} ${one.scrollWidth}`)"""
-        assert page.evaluate(wide) == []
+        made = Reader(context.new_page(), site)
+        for fragment in ("", "#latent=5"):
+            page = made.open(fragment)
+            expect(page.locator(".nearest" if fragment else ".rows .row").first).to_be_visible()
+            assert page.evaluate(wide) == []
         made.check()
 
 
@@ -436,7 +455,7 @@ def test_hostile_names_are_text(reader, inputs):
     expect(page.locator(".count")).to_have_text(f"0 of {N_LATENTS}")
 
 
-def test_the_page_itself_refuses_other_hosts(browser, site):
+def test_the_page_itself_refuses_other_hosts(shared, site):
     """Even if a name had become markup, the browser would not have asked."""
     asked = []
 
@@ -448,23 +467,18 @@ def test_the_page_itself_refuses_other_hosts(browser, site):
     host = HTTPServer(("127.0.0.1", 0), Host)
     threading.Thread(target=host.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{host.server_port}/x"
+    load = """([kind, address]) => new Promise((end) => {
+      const element = document.createElement(kind);
+      element.onload = element.onerror = () => end('refused');
+      element.src = address;
+      document.head.append(element);
+    })"""
+    fetch = "address => fetch(address, { mode: 'no-cors' }).then(() => 'asked', () => 'refused')"
     try:
-        with browser.new_context() as context:
-            made = Reader(context, site)
-            page = made.open()
-            picture = "x => new Promise(end => { const i = new Image(); i.onload = i.onerror = end; i.src = x; }).then(() => 1)"
-            assert page.evaluate(picture, address) == 1
-            script = picture.replace(
-                "new Image()", "document.head.appendChild(document.createElement('script'))"
-            )
-            assert page.evaluate(script, address) == 1
-            assert (
-                page.evaluate(
-                    "x => fetch(x, { mode: 'no-cors' }).then(() => 'asked', () => 'refused')", address
-                )
-                == "refused"
-            )
-            assert any("Content Security Policy" in text for text in made.wrong)
+        page = shared.of(site).open()
+        assert [page.evaluate(load, [kind, address]) for kind in ("img", "script")] == ["refused", "refused"]
+        assert page.evaluate(fetch, address) == "refused"
+        assert any("Content Security Policy" in text for text in shared.wrong)
     finally:
         host.shutdown()
         host.server_close()
@@ -479,30 +493,103 @@ def test_no_script_makes_markup_of_text():
         ), path
 
 
-def test_a_moved_site_works(browser, site, tmp_path):
+def test_a_moved_site_works(shared, site, tmp_path):
     moved = tmp_path / "elsewhere, with spaces & ü#"
     shutil.copytree(site, moved)
-    with browser.new_context() as context:
-        made = Reader(context, moved)
-        page = made.open("#latent=5")
-        expect(heading(page)).to_have_text("Latent 5")
-        page.wait_for_function("document.querySelector('.tile img').naturalWidth > 0")
-        made.check()
+    page = shared.of(moved).open("#latent=5")
+    expect(heading(page)).to_have_text("Latent 5")
+    page.wait_for_function("document.querySelector('.tile img').naturalWidth > 0")
+    shared.check()
 
 
-def test_a_site_that_lost_files_says_which(browser, site, tmp_path):
+def test_a_site_that_lost_files_says_which(shared, site, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(site, broken)
     (broken / "latents" / "5.js").unlink()
     text = (broken / "latents" / "6.js").read_text()
     (broken / "latents" / "6.js").write_text(re.sub(r'"build":"\w+"', '"build":"0"', text))
-    with browser.new_context() as context:
-        page = Reader(context, broken).open("#latent=5")
-        expect(page.get_by_role("alert")).to_contain_text("The file latents/5.js is missing")
-        page = Reader(context, broken).open("#latent=6")
-        expect(page.get_by_role("alert")).to_contain_text("The site was built anew. Reload the page.")
-        shutil.rmtree(broken / "data")
-        page = Reader(context, broken).open()
-        expect(page.locator("#table-view")).to_have_text(
-            re.compile("The folder data/ of this site is missing")
+    page = shared.of(broken).open("#latent=5")
+    expect(page.get_by_role("alert")).to_contain_text("The file latents/5.js is missing")
+    page = shared.open("#latent=6")
+    expect(page.get_by_role("alert")).to_contain_text("The site was built anew. Reload the page.")
+    shutil.rmtree(broken / "data")
+    page = shared.of(broken).open()
+    expect(page.locator("#table-view")).to_have_text(re.compile("The folder data/ of this site is missing"))
+
+
+# -- Size ---------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_first_page_of_4096_latents_is_there_within_a_second(browser, tmp_path):
+    """From the start of loading to the first contents, in the best of five: other work on the machine counts, too."""
+    n, frames = 4096, np.zeros((3000, 8, 8, 3), np.uint8)
+    activations = np.random.default_rng(0).normal(size=(len(frames), 64)).astype(np.float32)
+    episode = np.arange(len(frames)) // 10
+    labels = {"episode": episode, "step": np.arange(len(frames)) % 10, "level_seed": 10**9 + episode}
+    labels |= {"best_move": (activations[:, 0] > 0) * 1 + (activations[:, 1] > 0) * 2}
+    cache = write_cache_with_frames(tmp_path / "cache", {"fc": activations}, frames, labels, 500)
+    sae = random_sae(tmp_path / "sae.safetensors", cache, "fc", n, 32)
+    page_path = write_site(open_inputs(str(sae), cache=cache.path), tmp_path / "site")
+    seconds = []
+    for _ in range(5):
+        with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+            made = Reader(context.new_page(), page_path.parent)
+            page = made.open()
+            expect(page.locator(".count")).to_have_text("4,096 of 4,096")
+            assert page.locator(".rows .row").count() < 40
+            seconds.append(
+                page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
+            )
+            made.check()
+    assert min(seconds) < 1
+
+
+@pytest.mark.slow
+def test_the_engines_own_frames_from_a_zoo_network(tmp_path, capsys):
+    """The whole way by commands: a cache of a zoo network, an autoencoder, its measurements, a site."""
+    cache, trained, out = (str(tmp_path / name) for name in ("cache", "sae", "site"))
+    model = "maze-easy-topright"
+    assert (
+        main(
+            [
+                "cache",
+                "build",
+                "--model",
+                model,
+                "--hooks",
+                "conv_out",
+                "--frames",
+                "512",
+                "--keep-frames",
+                "--out",
+                cache,
+            ]
         )
+        == 0
+    )
+    assert (
+        main(
+            [
+                "sae",
+                "train",
+                "--cache",
+                cache,
+                "--hook",
+                "conv_out",
+                "--width",
+                "32",
+                "--k",
+                "4",
+                "--samples",
+                "60000",
+                "--no-sae-lens",
+                "--out",
+                trained,
+            ]
+        )
+        == 0
+    )
+    assert main(["sae", "site", "--sae", f"{trained}/sae.safetensors", "--cache", cache, "--out", out]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{out}/index.html"
+    assert len(list((tmp_path / "site" / "latents").glob("*.webp"))) > 5

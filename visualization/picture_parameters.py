@@ -10,10 +10,12 @@ environment's mean colour. A spectrum reaches the same pictures as pixels do; gr
 patches as easily as single pixels, which gives pictures less high-frequency noise. Frame pairs are pictures of six
 channels.
 
-*Room*: after each step log-odds are cut to a bound round that grey or mean colour, 2 at first and 6 at the end. Where
-nothing holds them they reach 30 and more, a sigmoid has no slope left there, and a pixel that overshot (an edge, noise
-of the start) stays wrong: of a linear unit's picture 5% to 8% of the pixels did
-(tests/test_visualization_known_optimum.py). Levels, which the engine draws, are searched instead: `exciting_levels.py`.
+*Room*: after each step log-odds are cut to a bound round that grey or mean colour, which grows from 1 (3 where the
+start is full noise) to 6. Where nothing holds them they reach 30 and more, a sigmoid has no slope left there, and a
+pixel that overshot (an edge, noise of the start) stays wrong: 3% to 8% of a linear unit's picture
+(tests/test_visualization_known_optimum.py). Lucid has no such bound.
+
+Levels, which the engine draws, are searched instead: `exciting_levels.py`.
 
 Source: Lucid's `pixel_image` and `fft_image`, with its standard deviations and weights (Olah et al. 2017); the frame
 plus its change is the dissertation's dataset-seeded visualisation (S0, section 5.4), which has no bound.
@@ -33,8 +35,11 @@ from procscope.visualization.colours import Colours
 START_DEVIATION = 0.01
 LOUDEST_DEVIATION = 1.0
 """Of new beginnings where nothing moved."""
-ROOM = (2.0, 6.0)
-"""Largest log-odds at the first and at the last step: pictures between 0.12 and 0.88, then 0.0025 and 0.9975."""
+LEAST_ROOM, MOST_ROOM = 1.0, 6.0
+"""Largest log-odds, more at first by twice the start's deviation: pictures between 0.27 and 0.73, then within 0.0025 of
+black and white."""
+ROOM_KEPT = 0.3
+"""Share of the steps before it grows."""
 
 
 class PictureParameters(ABC):
@@ -98,7 +103,9 @@ class _LogOdds(PictureParameters):
 
     def _within(self, values: Float[Tensor, "picture channel row col"], done: float) -> Tensor:
         """The values with log-odds, less those of the mean colour, cut to the room there is."""
-        room = ROOM[0] + (ROOM[1] - ROOM[0]) * done
+        first = LEAST_ROOM + 2 * self.start_deviation
+        grown = max(0.0, done - ROOM_KEPT) / (1 - ROOM_KEPT)
+        room = first + max(0.0, MOST_ROOM - first) * grown
         if self.colours is None:
             return values.clamp(-room, room)
         return self.colours.unturned(self.colours.turned(values).clamp(-room, room))

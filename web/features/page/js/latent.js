@@ -193,11 +193,11 @@
     return [
       h("div", { class: "latent-head" }, h("div", {}, title(record.latent), label ? h("p", { class: "statement" }, label) : null), numbers(record)),
       h("div", { class: "latent-parts" },
-        h("div", { class: "latent-frames" }, frameSections(record, heat), atlas(record)),
+        h("div", { class: "latent-frames" }, frameSections(record, heat), h("div", { class: "maps" }, await maps(record)), atlas(record)),
         h("div", { class: "latent-facts" }, effect(record), statement(record),
           section("How strongly it fires", `samples above 0, of ${format.count(procscope.overview.survey.sampled_frames)} frames`,
             charts.histogram(record.histogram, record.maximum, record.label ? record.label.threshold : null)),
-          await maps(record), nearest(record))),
+          nearest(record))),
     ];
   }
 
