@@ -193,21 +193,29 @@ def _more_labels(game: str, states: list[bytes], labels: Columns) -> tuple[Colum
         wall = end_columns(batch) + 1.0
         column = views(batch).pixels(wall, labels["agent_exact_y"].astype(float))[:, 1]
         return {"wall_col": column, "wall_in_sight": (column >= 0) & (column < 64)}, None
-    levels = [(MazeLevel if game == "maze" else HeistLevel).from_state(state) for state in states]
-    plan = planned_moves(levels, PLAN_STEPS[-1])
-    more = {f"plan_{step}": plan[:, step - 1] for step in PLAN_STEPS}
-    more["room"] = labels["agent_x"] % 2 * 2 + labels["agent_y"] % 2
     if game == "maze":
-        corner = np.stack([labels["maze_size"] - 1] * 2, axis=1)
-        world = levels[0].world
-        geometry = MazeGeometry.of_frames(labels["maze_size"], world)
-        more["corner_col"] = geometry.cell_centers(corner, 64)[:, 1]
-        free = np.zeros((len(levels), world, world), bool)
-        for number, level in enumerate(levels):
-            margin = int(geometry.margin[number])
-            free[number, margin : margin + level.size, margin : margin + level.size] = ~level.walls
-        return more, free
-    return {**more, **_key_labels(batch, labels)}, _walkable(levels)
+        mazes = [MazeLevel.from_state(state) for state in states]
+        more, free = _corner_labels(mazes, labels)
+        plan = planned_moves(mazes, PLAN_STEPS[-1])
+    else:
+        levels = [HeistLevel.from_state(state) for state in states]
+        more, free = _key_labels(batch, labels), _walkable(levels)
+        plan = planned_moves(levels, PLAN_STEPS[-1])
+    more |= {f"plan_{step}": plan[:, step - 1] for step in PLAN_STEPS}
+    more["room"] = labels["agent_x"] % 2 * 2 + labels["agent_y"] % 2
+    return more, free
+
+
+def _corner_labels(mazes: list[MazeLevel], labels: Columns) -> tuple[Columns, np.ndarray]:
+    """The pixel column of the maze's upper right cell, and the cells of the world that are free."""
+    world = mazes[0].world
+    geometry = MazeGeometry.of_frames(labels["maze_size"], world)
+    corner = np.stack([labels["maze_size"] - 1] * 2, axis=1)
+    free = np.zeros((len(mazes), world, world), bool)
+    for number, maze in enumerate(mazes):
+        margin = int(geometry.margin[number])
+        free[number, margin : margin + maze.size, margin : margin + maze.size] = ~maze.walls
+    return {"corner_col": geometry.cell_centers(corner, 64)[:, 1]}, free
 
 
 def _key_labels(batch: StateBatch, labels: Columns) -> Columns:

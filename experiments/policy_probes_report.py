@@ -1,6 +1,6 @@
 """How `policy-probes` tells what it found: in short, heat maps, plans, the cheese where it is ignored, all numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from procscope.experiments.policy_probes_figures import PLAN, plot_parting, plot_plans, plot_skills
@@ -81,19 +81,20 @@ def write_report(ledger: Ledger, config: Config, studies: Sequence[ProbedNetwork
     )
 
 
+def _quote(ledger: Ledger, quantity: str, at: Mapping[str, str], interval: bool = True) -> str:
+    return ledger.quote(f"{OWN}/{quantity}", interval=interval, **at)
+
+
 def _line(ledger: Ledger, study: ProbedNetwork) -> str:
     told = []
     for one in study.asked:
         place = study.best_place(one.name)
         at = {"model": study.model, "target": one.name}
-        skill = ledger.quote(f"{OWN}/skill", hook_point=place, weights="trained", **at)
-        picture = ledger.quote(f"{OWN}/skill", interval=False, hook_point=PIXELS, **at)
-        bare = (
-            ledger.quote(f"{OWN}/skill", interval=False, hook_point=place, weights="untrained", **at)
-            if study.skill(one.name, place, 1) is not None
-            else "–"
-        )
-        told.append(f"{one.name} {skill} at `{place}` (untrained {bare}, picture {picture})")
+        here = at | {"hook_point": place}
+        skill = _quote(ledger, "skill", here | {"weights": "trained"})
+        picture = _quote(ledger, "skill", at | {"hook_point": PIXELS}, interval=False)
+        untrained = _quote(ledger, "skill", here | {"weights": "untrained"}, interval=False)
+        told.append(f"{one.name} {skill} at `{place}` (untrained {untrained}, picture {picture})")
     parting = ""
     if study.game == "maze":
         shares = [
@@ -117,23 +118,24 @@ def _rows(ledger: Ledger, study: ProbedNetwork) -> list[SkillRow]:
             if study.skill(one.name, place) is None:
                 continue
             at = {"model": study.model, "target": one.name, "hook_point": place}
-            closer = [
-                ledger.quote(f"{OWN}/skill", weights=f"trained, {probe}", **at)
+            logistic, mlp = (
+                _quote(ledger, "skill", at | {"weights": f"trained, {probe}"})
                 if study.closer(one.name, place, probe) is not None
                 else "–"
                 for probe in ("logistic", "mlp")
-            ]
+            )
             bits = study.saved_bits(one.name, place)
             rows.append(
                 SkillRow(
                     study.model,
                     one.name,
                     place,
-                    ledger.quote(f"{OWN}/skill", weights="trained", **at),
-                    ledger.quote(f"{OWN}/skill", weights="untrained", **at),
-                    ledger.quote(f"{OWN}/over_baseline", **at),
-                    ledger.quote(f"{OWN}/selectivity", **at),
-                    *closer,
+                    _quote(ledger, "skill", at | {"weights": "trained"}),
+                    _quote(ledger, "skill", at | {"weights": "untrained"}),
+                    _quote(ledger, "over_baseline", at),
+                    _quote(ledger, "selectivity", at),
+                    logistic,
+                    mlp,
                     "–" if bits is None else f"{bits:.3f}",
                 )
             )

@@ -128,7 +128,9 @@ def network_of(place: Place) -> nn.Module:
 def read_place(place: Place, frames: np.ndarray) -> PlaceRead:
     """Run the network and keep what probes read. Raises ValueError: maps that have no such squares."""
     network = network_of(place)
-    parts, positions, shape = [], [], ()
+    parts, positions = [], []
+    shape: tuple[int, ...] = ()
+    reading = Reading("flat")
     for start in range(0, len(frames), _AT_ONCE):
         part = frames[start : start + _AT_ONCE]
         x = capture(network, part, [place.hook_point], dtype="float32").activations[place.hook_point]
@@ -139,7 +141,8 @@ def read_place(place: Place, frames: np.ndarray) -> PlaceRead:
             small = Reading.of(f"{POSITIONS}x{POSITIONS}").apply(x)
             channels_last = small.reshape(len(x), shape[0], -1).transpose(0, 2, 1)
             positions.append(channels_last.reshape(-1, shape[0]))
-    center = averaged_center(map_center(network, shape[1]), shape[1] // POSITIONS) if positions else 0.5
+    width = shape[-1]
+    center = averaged_center(map_center(network, width), width // POSITIONS) if positions else 0.5
     return PlaceRead(
         reading, shape, np.concatenate(parts), np.concatenate(positions) if positions else None, center
     )

@@ -7,7 +7,8 @@ differ when the target does); controls have its length:
     untrained   the same probe's of an untrained network at the same hook point
     shuffled    a probe's of the same activations for answers dealt to other frames
 
-Beside the pattern stands a step of one natural deviation along the *weights*, which the probe reads with.
+Beside the pattern stand the *weights*, which the probe reads with, at the same length: far more than the activations
+ever vary along them, mostly.
 
 Of "is it here" the spread is that of a sample half of which is positions where it is, since nearly all are not.
 
@@ -204,7 +205,8 @@ def _handle(
         for kind, (found, column) in at.items()
     }
     step = step_of(probes[PROBE].pattern)
-    steps = {PROBE: step, WEIGHTS: step_of(probes[PROBE].weights), RANDOM: random_step(step, rng)}
+    weights = same_length(probes[PROBE].weights, step)
+    steps = {PROBE: step, WEIGHTS: weights, RANDOM: random_step(step, rng)}
     steps |= {kind: same_length(probes[kind].pattern, step) for kind in (UNTRAINED, SHUFFLED)}
     return Handle(name, steps, float(probes[PROBE].weights @ step), spread)
 

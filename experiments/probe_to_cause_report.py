@@ -1,10 +1,10 @@
 """How `probe-to-cause` tells what it found: in short, probes against handles, effects by strength, every dot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from procscope.experiments.probe_to_cause_figures import plot_handles, plot_strengths
-from procscope.experiments.probe_to_cause_handles import CONTROLS, PROBE, RANDOM, SHUFFLED, UNTRAINED, WEIGHTS
+from procscope.experiments.probe_to_cause_handles import PROBE, RANDOM, SHUFFLED, UNTRAINED, WEIGHTS
 from procscope.experiments.probe_to_cause_numbers import GROUPS, OWN
 from procscope.experiments.probe_to_cause_results import Dot
 from procscope.experiments.probe_to_cause_setup import Config
@@ -102,7 +102,11 @@ def _best_handles(ledger: Ledger, config: Config, dots: Sequence[Dot]) -> list[s
         chosen = [dot for dot in dots if (dot.place.model, dot.cause.name) == (model, name)]
         told = [
             f"`{dot.place.hook_point}` "
-            + _quoted(lambda d=dot: ledger.quote(f"{OWN}/over_controls", **d.where, strength=config.told))
+            + _quoted(
+                lambda d=dot: ledger.quote(
+                    f"{OWN}/over_controls", interval=True, **d.where, strength=config.told
+                )
+            )
             + f" (skill {dot.skill.value():.2f})"
             for dot in chosen
         ]
@@ -113,28 +117,27 @@ def _best_handles(ledger: Ledger, config: Config, dots: Sequence[Dot]) -> list[s
 def _row(ledger: Ledger, config: Config, dot: Dot) -> DotRow:
     at = dot.where | {"strength": config.told}
 
-    def quote(quantity: str, **where) -> str:
-        return _quoted(lambda: ledger.quote(f"{OWN}/{quantity}", **where))
+    def quote(quantity: str, where: Mapping[str, str | float]) -> str:
+        return _quoted(lambda: ledger.quote(f"{OWN}/{quantity}", interval=True, **where))
 
     def effect(arm: str, interval: bool = False) -> str:
         return _quoted(lambda: ledger.quote(f"{OWN}/effect", interval=interval, arm=arm, **at))
 
-    assert set(CONTROLS) == {RANDOM, UNTRAINED, SHUFFLED}
     return DotRow(
         dot.place.model,
         dot.cause.name,
         dot.place.hook_point,
-        quote("skill", **dot.where),
+        quote("skill", dot.where),
         effect(PROBE, True),
-        quote("over_controls", **at),
-        quote("p_holm", **at),
+        quote("over_controls", at),
+        quote("p_holm", at),
         effect(WEIGHTS),
         effect(FLIPPED),
         effect(RANDOM),
         effect(UNTRAINED),
         effect(SHUFFLED),
-        quote("erased", **dot.where),
-        quote("erased_over_controls", **dot.where),
+        quote("erased", dot.where),
+        quote("erased_over_controls", dot.where),
     )
 
 

@@ -49,13 +49,13 @@ class Config:
     """Who plays the transitions of a reward network."""
     units: int = 0
     """The first so many channels; 0 for all of the layer."""
-    steps: int = 256
-    """Of synthetic pictures, half as many as the recipes have."""
+    steps: int = 128
+    """Of synthetic pictures; 0 for those of the recipes, 512."""
     seeds: int = 2
     """Synthetic pictures of a unit."""
-    level_starts: int = 4
+    level_starts: int = 2
     """Levels that a search begins with."""
-    level_rounds: int = 20
+    level_rounds: int = 16
     """Rounds of edits of a search."""
 
 
@@ -169,6 +169,7 @@ EXPERIMENT = Experiment(
     scales={
         "smoke": replace(Config(), frames=256, units=2, steps=2, level_starts=1, level_rounds=1),
         "small": Config(),
+        "long": replace(Config(), steps=0, level_starts=4, level_rounds=30),
     },
     run=run,
 )

@@ -34,6 +34,7 @@ from procscope.interventions.edit_latents import EditLatents
 from procscope.interventions.goal_tracking import GoalTracking
 from procscope.interventions.intervention import Intervention
 from procscope.interventions.retarget import Edit, path_probabilities, retarget, spot_edits
+from procscope.interventions.splice import Autoencoder
 from procscope.workbench.checkpoints import load_network
 
 MOVED = "cheese moved"
@@ -78,7 +79,7 @@ class GoalEdit:
         )
         if self.sae is None:
             return spots
-        autoencoder = load_network(self.sae).network
+        autoencoder = _autoencoder(self.sae)
 
         def edit(cell: Cell) -> Intervention:
             return EditLatents(
@@ -169,6 +170,15 @@ def tune(
     return sorted(tried, key=lambda one: -one.gain)
 
 
+def _autoencoder(name: str) -> Autoencoder:
+    found: object = load_network(name).network
+    if not isinstance(found, Autoencoder):
+        raise ValueError(
+            f"expected an autoencoder, with `encode` and `decode`; {name} is a {type(found).__name__}"
+        )
+    return found
+
+
 def target_cells(level: MazeLevel, rng: np.random.Generator | None = None, count: int = 0) -> list[Cell]:
     """All cells that the mouse can reach but its own and the cheese's; with `rng`, so many of them at random."""
     steps = level.distance_map(level.mouse)
@@ -199,7 +209,7 @@ def study_level(studied: RetargetedLevel) -> dict[str, Any]:
     read = capture(network, frames, [place], dtype="float32").activations[place]
     measured, latents = channel_statistics(read), None
     if studied.edit.sae is not None:
-        latents = channel_statistics(encoded(load_network(studied.edit.sae).network, read))
+        latents = channel_statistics(encoded(_autoencoder(studied.edit.sae), read))
     edits, cells = studied.edit.edits(level, latents), target_cells(level)
     play: Mapping[str, Any] = {"seed": studied.seed, "max_steps": studied.max_steps}
     found = retarget(

@@ -22,7 +22,9 @@ from procscope.envs.heist import HeistLevel
 from procscope.envs.maze import MazeLevel
 
 
-def planned_moves(levels: Sequence[MazeLevel | HeistLevel], steps: int) -> Int[np.ndarray, "level step"]:
+def planned_moves(
+    levels: Sequence[MazeLevel] | Sequence[HeistLevel], steps: int
+) -> Int[np.ndarray, "level step"]:
     """The first moves of each level's shortest way, as `Move`. Raises ValueError: no level, or fewer than one step."""
     if not levels or steps < 1:
         raise ValueError(f"expected at least one level and one step; given {len(levels)} and {steps}")

@@ -10,6 +10,7 @@ from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_format import ArraySpec, CacheSpec
 from procscope.activations.cache_writer import BlockContents, open_for_writing, write_block
 from procscope.activations.capture import capture
+from procscope.activations.hooks import HookedNetwork
 from procscope.agents.networks.impala import Impala
 from procscope.saes.sae import ARCHITECTURE, Sae
 from procscope.workbench.checkpoint_header import CheckpointHeader
@@ -65,8 +66,10 @@ def random_sae(
     return path
 
 
-def network_of(path: Path) -> torch.nn.Module:
-    return load_network(path).network
+def network_of(path: Path) -> HookedNetwork:
+    network = load_network(path).network
+    assert isinstance(network, HookedNetwork)
+    return network
 
 
 def write_cache_with_frames(

@@ -1,23 +1,30 @@
 """An atlas of a small network: resumed, labelled, escaped, and built from the command line."""
 
+import base64
+import io
 import json
 import re
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_config import CacheConfig
 from procscope.activations.collect import build_cache
 from procscope.agents.networks.impala import Impala
+from procscope.rewardnets.network import RewardNetwork
+from procscope.saes.sae import Sae
 from procscope.visualization.atlas import build
 from procscope.visualization.atlas.build import build_atlas
+from procscope.visualization.atlas.data import LayerData
 from procscope.visualization.atlas.page import render_atlas, write_atlas, write_index
 from procscope.visualization.atlas.settings import AtlasSettings
 from procscope.visualization.atlas.sheet import plot_sheet
-from procscope.visualization.atlas.sources import chosen_units
+from procscope.visualization.atlas.sources import applicable_methods, cache_for, chosen_units
 from procscope.visualization.atlas.summary import summarise_atlas
+from procscope.visualization.colours import Colours
 from procscope.visualization.units import Channels, Directions
 from procscope.workbench.checkpoint_header import CheckpointHeader
 from procscope.workbench.checkpoints import load_network, save_checkpoint
@@ -163,14 +170,85 @@ def test_the_command_builds_and_resumes(layer, capsys):
         "--out",
         str(folder / "cli"),
     ]
-    words += ["--method", "dissertation", "quantiles", "--channels", "0", "3", "--steps", "2", "--seeds", "1"]
-    words += ["--cache", str(folder / "cache")]
-    assert main(words) == 0
+    words += ["--channels", "0", "3", "--steps", "2", "--seeds", "1", "--cache", str(folder / "cache")]
+    methods = ["--method", "dissertation", "quantiles"]
+    assert main([*words, *methods]) == 0
     assert "0 of 4 pictures there already" in capsys.readouterr().out
-    assert main(words) == 0
-    said = capsys.readouterr().out
-    assert "4 of 4 pictures there already" in said
+    assert main([*words, *methods]) == 0
+    assert "4 of 4 pictures there already" in capsys.readouterr().out
+    # Without --method all that apply to a layer without maps; what is there is kept.
+    assert main([*words, "--level-starts", "1", "--level-rounds", "1"]) == 0
+    assert "2 of 8 pictures there already" in capsys.readouterr().out
     assert (folder / "cli" / "index.html").is_file()
+
+
+def test_latents_of_an_autoencoder_have_an_atlas_of_their_own(layer, capsys):
+    """Beside the layer's own, under names by which the feature viewer finds it."""
+    folder, model, _ = layer
+    torch.manual_seed(1)
+    facts = {"model_hash": model.weights_hash, "hook_point": "block1.res2"}
+    header = CheckpointHeader("sae", {"n_inputs": 3, "n_latents": 5, "activation": "relu"}, training=facts)
+    save_checkpoint(folder / "sae.safetensors", Sae(3, 5, "relu"), header)
+    words = ["visualize", "--model", str(folder / "net.safetensors"), "--cache", str(folder / "cache")]
+    words += [
+        "--out",
+        str(folder / "latents"),
+        "--method",
+        "frames",
+        "--sae",
+        str(folder / "sae.safetensors"),
+    ]
+    assert main([*words, "--hook", "block1.res2", "--channels", "1", "4"]) == 0
+    data = json.loads((folder / "latents" / "net" / "block1.res2-latents" / "atlas.json").read_text())
+    assert [unit["name"] for unit in data["units"]] == ["latent 1", "latent 4"]
+    assert all(re.fullmatch(r"latent \d [0-9a-f]{16}", unit["identity"]) for unit in data["units"])
+    for changes, message in (
+        (["--hook", "fc"], "an autoencoder of 'fc' of"),
+        (["--hook", "block1.res2", "--channels", "5"], "from 0 to 4, given 5"),
+        (
+            ["--hook", "block1.res2", "--sae", str(folder / "net.safetensors")],
+            "expected a sparse autoencoder",
+        ),
+        (["--hook", "block1.res2", "--directions", "x.npy"], "given both"),
+    ):
+        assert main([*words, *changes]) == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def rewards(tmp_path_factory):
+    """A small reward network, and transitions played by chance."""
+    folder = tmp_path_factory.mktemp("rewards")
+    torch.manual_seed(0)
+    options = {"width": 1 / 48, "shrink": 8}
+    header = CheckpointHeader("reward-network", options, {"game": "maze", "mode": "easy"})
+    save_checkpoint(folder / "net.safetensors", RewardNetwork(**options), header)
+    model = load_network(folder / "net.safetensors")
+    return model, cache_for(model, "layer4", 96, 0, folder / "cache", actor="expert")
+
+
+def test_pictures_of_a_reward_network_are_transitions(rewards, tmp_path):
+    model, cache = rewards
+    methods = applicable_methods(model, cache, "layer4")
+    assert methods == ("lucid", "frames", "patches", "quantiles")
+    settings = AtlasSettings(methods, seeds=1, steps=2, examples=2)
+    atlas = build_atlas(model, cache, Channels("layer4", [0, 1]), settings, tmp_path)
+    for method in methods:
+        for entry in atlas.of(method):
+            picture = Image.open(io.BytesIO(base64.b64decode(entry.pictures[0].png)))
+            assert picture.width == 2 * picture.height + 2  # the frame, a gap, the next frame
+    data = LayerData(model, cache, Channels("layer4", [0]))
+    assert data.colours == Colours.of(np.concatenate(np.split(np.asarray(cache.frames[:]), 2, axis=3)))
+    assert cache.hook_points == ["layer4", "pooled"]
+    assert data.choice_point == "pooled"
+
+
+def test_what_transitions_lack_is_said(rewards, tmp_path):
+    model, cache = rewards
+    with pytest.raises(ValueError, match="Leave the method out"):
+        build_atlas(model, cache, Channels("layer4", [0]), AtlasSettings(("levels",)), tmp_path)
+    with pytest.raises(ValueError, match="such as --actor random"):
+        cache_for(model, "layer4", 96, 0, tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,14 @@ def test_labels_are_those_with_few_classes_and_quarters():
     found = class_labels(columns)
     assert list(found) == ["agent_quarter", "best_move", "holds_red"]
     assert found["agent_quarter"].tolist() == [1, 2, 3, -1]
+    columns["reward"] = np.array([0.0, 10, 0, 10])
+    assert "rewarded" not in class_labels(columns)
+    assert class_labels(columns | {"next_best_move": columns["best_move"]})["rewarded"].tolist() == [
+        0,
+        1,
+        0,
+        1,
+    ]
 
 
 def test_bad_input_says_what_is_expected():

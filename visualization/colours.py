@@ -61,29 +61,28 @@ class Colours:
         root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
         return root / np.linalg.norm(root, axis=0).max()
 
+    def centre(self) -> Float[np.ndarray, " rgb"]:
+        """Log-odds of the mean colour."""
+        mean = np.clip(self.mean, _LEAST, 1 - _LEAST)
+        return np.log(mean / (1 - mean))
+
     def mixed(
         self, values: Float[Tensor, "picture channel row col"]
     ) -> Float[Tensor, "picture channel row col"]:
         """Log-odds of colours from uncorrelated numbers; the channels are frames of three."""
-        mean = np.clip(self.mean, _LEAST, 1 - _LEAST)
-        centre = torch.from_numpy(np.log(mean / (1 - mean))).to(values)
-        frames = self.turned(values).unflatten(1, (-1, 3))
-        return (frames + centre[:, None, None]).flatten(1, 2)
+        return self._times(self.mixing(), values) + self._centre_of(values)
 
-    def turned(
-        self, values: Float[Tensor, "picture channel row col"]
+    def unmixed(
+        self, log_odds: Float[Tensor, "picture channel row col"]
     ) -> Float[Tensor, "picture channel row col"]:
-        """`mixed` less the log-odds of the mean colour."""
-        return _times(self.mixing(), values)
+        """The numbers of which these are `mixed`; the nearest ones of colours that the environment has none of."""
+        return self._times(np.linalg.pinv(self.mixing(), rcond=1e-6), log_odds - self._centre_of(log_odds))
 
-    def unturned(
-        self, values: Float[Tensor, "picture channel row col"]
-    ) -> Float[Tensor, "picture channel row col"]:
-        """The uncorrelated numbers of which these are `turned`; the nearest ones where some colours never occur."""
-        return _times(np.linalg.pinv(self.mixing(), rcond=1e-6), values)
+    def _centre_of(self, pictures: Tensor) -> Float[Tensor, "channel 1 1"]:
+        frames = pictures.shape[1] // 3
+        return torch.from_numpy(np.tile(self.centre(), frames)).to(pictures)[:, None, None]
 
-
-def _times(matrix: Float[np.ndarray, "rgb 3"], values: Float[Tensor, "picture channel row col"]) -> Tensor:
-    frames = values.unflatten(1, (-1, 3))
-    product = torch.einsum("ij,nfjrc->nfirc", torch.from_numpy(matrix).to(values), frames)
-    return product.flatten(1, 2)
+    def _times(self, matrix: np.ndarray, values: Tensor) -> Tensor:
+        frames = values.unflatten(1, (-1, 3))
+        product = torch.einsum("ij,nfjrc->nfirc", torch.from_numpy(matrix).to(values), frames)
+        return product.flatten(1, 2)

@@ -16,6 +16,7 @@ def visualize(
     actor: str | None = None,
     channels: tuple[int, ...] = (),
     directions: Path | None = None,
+    sae: str | None = None,
     seeds: int = 2,
     steps: int = 0,
     examples: int = 6,
@@ -43,8 +44,10 @@ def visualize(
         frames: of the cache that is built.
         actor: who plays for it: expert, random, a model's name or path; a policy plays itself without it, a reward
             network needs one.
-        channels: which channels; all without it.
+        channels: which channels, or which latents with --sae; all without it.
         directions: a .npy file of directions [unit, channel], in place of channels.
+        sae: a sparse autoencoder of this hook point, by name or path: its latents in place of channels. The page comes
+            to OUT/MODEL/HOOK-latents, and `procscope sae site --atlas OUT` shows its pictures.
         seeds: synthetic pictures of a unit.
         steps: of synthetic pictures; 0 for those of the method.
         examples: frames and patches of a unit.
@@ -62,7 +65,12 @@ def visualize(
     from procscope.visualization.atlas.build import build_atlas
     from procscope.visualization.atlas.page import write_atlas, write_index
     from procscope.visualization.atlas.settings import DEFAULT_METHODS, AtlasSettings
-    from procscope.visualization.atlas.sources import applicable_methods, cache_for, chosen_units
+    from procscope.visualization.atlas.sources import (
+        applicable_methods,
+        cache_for,
+        chosen_latents,
+        chosen_units,
+    )
     from procscope.workbench.checkpoints import load_network
     from procscope.workbench.devices import choose_device
     from procscope.workbench.parallel import one_thread
@@ -80,9 +88,12 @@ def visualize(
         batch_pictures=batch,
         seed=seed,
     )
+    if sae and directions:
+        raise ValueError("expected directions or an autoencoder, given both. Leave one out")
     loaded = load_network(model, str(choose_device(device)))
+    encoder = load_network(sae, str(choose_device(device))) if sae else None
     of_model = out / Path(loaded.name).name.removesuffix(".safetensors")
-    directory = of_model / hook
+    directory = of_model / (f"{hook}-latents" if encoder else hook)
     with one_thread():
         opened = (
             ActivationCache.open(cache)
@@ -91,7 +102,11 @@ def visualize(
         )
         if not method:
             settings = replace(settings, methods=applicable_methods(loaded, opened, hook))
-        units = chosen_units(opened, hook, channels, directions)
+        units = (
+            chosen_latents(loaded, hook, encoder, channels)
+            if encoder
+            else chosen_units(opened, hook, channels, directions)
+        )
         atlas = build_atlas(loaded, opened, units, settings, directory, progress=True, say=print)
     page = write_atlas(atlas, directory, command_line())
     write_index(out)

@@ -10,8 +10,8 @@ environment's mean colour. A spectrum reaches the same pictures as pixels do; gr
 patches as easily as single pixels, which gives pictures less high-frequency noise. Frame pairs are pictures of six
 channels.
 
-*Room*: after each step log-odds are cut to a bound round that grey or mean colour, which grows from 1 (3 where the
-start is full noise) to 6. Where nothing holds them they reach 30 and more, a sigmoid has no slope left there, and a
+*Room*: after each step log-odds are cut to a bound that grows from 1 (3 where the start is full noise, and no less
+than the mean colour's) to 6. Where nothing holds them they reach 30 and more, a sigmoid has no slope left there, and a
 pixel that overshot (an edge, noise of the start) stays wrong: 3% to 8% of a linear unit's picture
 (tests/test_visualization_known_optimum.py). Lucid has no such bound.
 
@@ -26,6 +26,7 @@ Axes: `picture`, `channel`, `row`, `col`, `row_frequency` and `col_frequency` of
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -102,13 +103,15 @@ class _LogOdds(PictureParameters):
         return (values if self.colours is None else self.colours.mixed(values)).sigmoid()
 
     def _within(self, values: Float[Tensor, "picture channel row col"], done: float) -> Tensor:
-        """The values with log-odds, less those of the mean colour, cut to the room there is."""
+        """The values with log-odds cut to the room there is."""
         first = LEAST_ROOM + 2 * self.start_deviation
+        if self.colours is not None:
+            first = max(first, float(np.abs(self.colours.centre()).max()))
         grown = max(0.0, done - ROOM_KEPT) / (1 - ROOM_KEPT)
         room = first + max(0.0, MOST_ROOM - first) * grown
         if self.colours is None:
             return values.clamp(-room, room)
-        return self.colours.unturned(self.colours.turned(values).clamp(-room, room))
+        return self.colours.unmixed(self.colours.mixed(values).clamp(-room, room))
 
 
 @dataclass(frozen=True)

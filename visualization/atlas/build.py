@@ -41,6 +41,8 @@ class Atlas:
     weights_hash: str
     hook_point: str
     units: tuple[str, ...]
+    identities: tuple[str, ...]
+    """What each is, exactly: of a direction or a latent its name with a digest of its numbers or its encoder's."""
     settings: AtlasSettings
     entries: dict[tuple[str, str], AtlasEntry]
     """By unit and method."""
@@ -106,6 +108,7 @@ def build_atlas(
         model.weights_hash,
         units.hook_point,
         units.names,
+        units.identities,
         settings,
         entries,
         len(cache),

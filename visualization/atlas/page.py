@@ -4,8 +4,8 @@
     write_index(Path("atlas"))                                         # a page that lists the layers beneath it
 
 Both pages open from disk, follow the reader's light or dark setting, and load nothing. `atlas.json` holds all that the
-page shows, for other pages: `{model, weights_hash, hook_point, n_frames, settings, units: [{name, methods: {method:
-entry}}]}`, an entry as in `entry.py`, pictures as PNGs in base64.
+page shows, for other pages: `{model, weights_hash, hook_point, n_frames, settings, units: [{name, identity,
+methods: {method: entry}}]}`, an entry as in `entry.py`, pictures as PNGs in base64.
 
 Cost: pictures of noise take 10 kB each: 32 units by 5 methods make a page of about 4 MB.
 """
@@ -55,11 +55,12 @@ def atlas_data(atlas: Atlas) -> dict[str, Any]:
         "units": [
             {
                 "name": unit,
+                "identity": identity,
                 "methods": {
                     method: atlas.entries[unit, method].as_json() for method in atlas.settings.methods
                 },
             }
-            for unit in atlas.units
+            for unit, identity in zip(atlas.units, atlas.identities, strict=True)
         ],
     }
 

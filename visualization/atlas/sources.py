@@ -16,7 +16,7 @@ from procscope.activations.collect import build_cache
 from procscope.activations.hooks import HookedNetwork, select_points
 from procscope.activations.pairs import takes_pairs
 from procscope.visualization.atlas.settings import CENTRE_PATCH, DEFAULT_METHODS
-from procscope.visualization.units import Channels, Directions, Units
+from procscope.visualization.units import Channels, Directions, Encoder, Latents, Units
 from procscope.workbench.checkpoints import LoadedModel
 
 LATE = ("fc", "fc2", "pooled")
@@ -105,3 +105,28 @@ def chosen_units(
             f"expected directions [unit, {shape[0]}] of {hook_point!r} in {directions}, given shape {found.shape}"
         )
     return Directions(hook_point, found, [f"direction {number}" for number in range(len(found))])
+
+
+def chosen_latents(
+    model: LoadedModel, hook_point: str, encoder: LoadedModel, chosen: Sequence[int] = ()
+) -> Latents:
+    """Latents of a sparse autoencoder of a network's hook point, all if none are named.
+
+    Raises ValueError: no autoencoder, one of another network or hook point, latents that there are not.
+    """
+    if not isinstance(encoder.network, Encoder):
+        raise ValueError(
+            f"expected a sparse autoencoder; {encoder.name} is a network of the architecture "
+            f"{encoder.header.architecture!r}. Train one: procscope sae train"
+        )
+    learned = encoder.header.training
+    if (learned.get("model_hash"), learned.get("hook_point")) != (model.weights_hash, hook_point):
+        raise ValueError(
+            f"expected an autoencoder of {hook_point!r} of {model.name}, weights {model.weights_hash[:16]}; "
+            f"{encoder.name} is of {learned.get('hook_point')!r}, weights {str(learned.get('model_hash'))[:16]}"
+        )
+    n_latents = int(encoder.network.n_latents)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    wanted = tuple(chosen) or tuple(range(n_latents))
+    if max(wanted) >= n_latents:
+        raise ValueError(f"expected latents of {encoder.name} from 0 to {n_latents - 1}, given {max(wanted)}")
+    return Latents(hook_point, encoder.network, wanted)

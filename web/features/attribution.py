@@ -47,7 +47,7 @@ def attribution_maps(inputs: SiteInputs, shown: ShownFrames, *, progress: bool =
     n_parts = sum(
         -(-(part.stop - part.start) // _FRAMES_AT_ONCE) for part in blocks_of(inputs.cache, shown.rows)
     )
-    with tqdm(total=n_parts, desc="heat maps", unit="batch", disable=not progress) as bar:
+    with tqdm(total=n_parts, desc="heat maps", unit="batch", disable=None if progress else True) as bar:
         for block in blocks_of(inputs.cache, shown.rows):
             pictures = np.asarray(frames.oindex[shown.rows[block]])
             for at in range(block.start, block.stop, _FRAMES_AT_ONCE):

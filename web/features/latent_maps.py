@@ -40,7 +40,9 @@ def latent_maps(inputs: SiteInputs, shown: ShownFrames, *, progress: bool = Fals
     found = np.zeros(len(shown.pair_row), np.float32)
     maps = np.zeros((len(found), *shape), np.int8) if shape else None
     maximum = latents.survey.maximum
-    blocks = tqdm(blocks_of(cache, shown.rows), desc="latents", unit="block", disable=not progress)
+    blocks = tqdm(
+        blocks_of(cache, shown.rows), desc="latents", unit="block", disable=None if progress else True
+    )
     for block in blocks:
         for part in _parts(block, inputs.trained.sae.n_latents * int(np.prod(shape))):
             pairs = order[bounds[part.start] : bounds[part.stop]]

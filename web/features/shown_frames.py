@@ -86,14 +86,11 @@ def read_frames(
     cache: ActivationCache, rows: Int64[np.ndarray, " row"], file: Path, *, progress: bool = False
 ) -> UInt8[np.ndarray, "row height width rgb"]:
     """Their pictures, in a file of that name; several frames of one observation lie side by side."""
-    pictures: np.ndarray | None = None
+    shape = as_rgb(np.asarray(cache.frames[:1])).shape[1:]
+    pictures = np.lib.format.open_memmap(file, "w+", np.uint8, (len(rows), *shape))
     parts = blocks_of(cache, rows)
     for places in tqdm(parts, desc="frames", unit="block", disable=None if progress else True):
-        found = as_rgb(np.asarray(cache.frames.oindex[rows[places]]))
-        if pictures is None:
-            pictures = np.lib.format.open_memmap(file, "w+", np.uint8, (len(rows), *found.shape[1:]))
-        pictures[places] = found
-    assert pictures is not None
+        pictures[places] = as_rgb(np.asarray(cache.frames.oindex[rows[places]]))
     return pictures
 
 

@@ -171,7 +171,7 @@ def _write_latents(
     n_latents = inputs.latents.n_latents
     with ThreadPoolExecutor(workers) as pool:
         done = pool.map(write, range(n_latents))
-        for _ in tqdm(done, total=n_latents, desc="pages", unit="latent", disable=not progress):
+        for _ in tqdm(done, total=n_latents, desc="pages", unit="latent", disable=None if progress else True):
             pass
 
 
