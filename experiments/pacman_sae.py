@@ -48,11 +48,11 @@ class Config:
     toy_seeds: int = 3
     """Agents of each width."""
     toy_episodes: int = 4000
-    ks: tuple[int, ...] = ()
+    other_ks: tuple[int, ...] = ()
     """Of the first agent, further autoencoders with so many active latents,"""
-    widths: tuple[int, ...] = ()
+    other_widths: tuple[int, ...] = ()
     """... of so many latents,"""
-    train_states: tuple[int, ...] = ()
+    other_train_states: tuple[int, ...] = ()
     """... and trained on so many states."""
     study: AgentStudy = field(default_factory=lambda: AgentStudy(agent=""))
     """Of each agent; its file and game are filled in."""
@@ -94,9 +94,9 @@ def plan(agent: Agent, study: AgentStudy, seed: int) -> AgentStudy:
 def variations(base: AgentStudy, config: Config) -> list[AgentStudy]:
     """One agent's study with another k, width or amount of training data, the rest the same."""
     changes: list[dict[str, Any]] = [
-        *({"k": k} for k in config.ks),
-        *({"width": width} for width in config.widths),
-        *({"train_states": states} for states in config.train_states),
+        *({"k": k} for k in config.other_ks),
+        *({"width": width} for width in config.other_widths),
+        *({"train_states": states} for states in config.other_train_states),
     ]
     return [replace(base, **change) for change in changes if replace(base, **change) != base]
 
@@ -162,7 +162,10 @@ EXPERIMENT = Experiment(
             ),
         ),
         "small": Config(
-            study=_SMALL, ks=(10, 25, 100), widths=(512, 1024, 4096), train_states=(25_000, 400_000)
+            study=_SMALL,
+            other_ks=(10, 25, 100),
+            other_widths=(512, 1024, 4096),
+            other_train_states=(25_000, 400_000),
         ),
         "paper": Config(),
     },

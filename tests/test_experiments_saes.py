@@ -45,7 +45,7 @@ def found(live: int, score: float) -> AgentFound:
 
 def test_settings_vary_one_at_a_time() -> None:
     base = AgentStudy(agent="a", k=10, width=512, train_states=1000)
-    config = pacman_sae.Config(ks=(10, 20), widths=(256,), train_states=(500,))
+    config = pacman_sae.Config(other_ks=(10, 20), other_widths=(256,), other_train_states=(500,))
     varied = pacman_sae.variations(base, config)
     assert [(one.k, one.width, one.train_states) for one in varied] == [
         (20, 512, 1000),
