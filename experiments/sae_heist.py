@@ -6,9 +6,7 @@ which thing comes next and where it is better than single channels and units. `s
 `procscope.saes` what is measured, and docs/saes.md what was found.
 """
 
-from dataclasses import replace
-
-from procscope.experiments.sae_study import Config, study
+from procscope.experiments.sae_study import Config, scales, study
 from procscope.workbench.experiments import Experiment
 
 SMALL = Config(
@@ -26,19 +24,6 @@ EXPERIMENT = Experiment(
     question="Do latents of sparse autoencoders track keys, locks and gem more clearly than channels of "
     "the Heist network, how many are dead, and does the agent still play through them?",
     targets=("S4.sae", "S4.vis-sae-vs-raw"),
-    scales={
-        "smoke": replace(
-            SMALL,
-            models=SMALL.models[:1],
-            saes=("fc top-k 64 4",),
-            frames=1024,
-            samples=20_480,
-            batch_size=256,
-            levels=4,
-            measured_frames=32,
-        ),
-        "small": SMALL,
-        "long": replace(SMALL, frames=200_000, samples=10_000_000, seeds=(0, 1, 2), levels=1000),
-    },
+    scales=scales(SMALL),
     run=study,
 )

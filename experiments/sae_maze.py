@@ -6,9 +6,7 @@ where things are and where to go better than single channels and units. `sae_stu
 `procscope.saes` what is measured, and docs/saes.md what was found.
 """
 
-from dataclasses import replace
-
-from procscope.experiments.sae_study import Config, study
+from procscope.experiments.sae_study import Config, scales, study
 from procscope.workbench.experiments import Experiment
 
 SMALL = Config(
@@ -27,19 +25,6 @@ EXPERIMENT = Experiment(
     "more clearly than the channels and units of maze networks, and does the mouse still find the "
     "cheese through them?",
     targets=("S4.sae", "S4.vis-sae-vs-raw"),
-    scales={
-        "smoke": replace(
-            SMALL,
-            models=SMALL.models[:1],
-            saes=("fc top-k 64 4",),
-            frames=1024,
-            samples=20_480,
-            batch_size=256,
-            levels=4,
-            measured_frames=32,
-        ),
-        "small": SMALL,
-        "long": replace(SMALL, frames=200_000, samples=10_000_000, seeds=(0, 1, 2), levels=1000),
-    },
+    scales=scales(SMALL),
     run=study,
 )

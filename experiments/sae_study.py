@@ -6,7 +6,7 @@ of `procscope.saes.measure`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,6 +77,22 @@ class Config:
     """Played with the reconstruction spliced in, and ablated."""
     measured_frames: int = 1000
     workers: int = 1
+
+
+def scales(small: Config) -> dict[str, Config]:
+    """The three scales of a game's experiment, made from its small one."""
+    smoke = replace(
+        small,
+        models=small.models[:1],
+        saes=("fc top-k 64 4",),
+        frames=1024,
+        samples=20_480,
+        batch_size=256,
+        levels=4,
+        measured_frames=32,
+    )
+    long = replace(small, frames=200_000, samples=10_000_000, seeds=(0, 1, 2), levels=1000)
+    return {"smoke": smoke, "small": small, "long": long}
 
 
 def study(config: Config, record: RunRecord) -> None:
