@@ -141,7 +141,7 @@ def read_place(place: Place, frames: np.ndarray) -> PlaceRead:
             small = Reading.of(f"{POSITIONS}x{POSITIONS}").apply(x)
             channels_last = small.reshape(len(x), shape[0], -1).transpose(0, 2, 1)
             positions.append(channels_last.reshape(-1, shape[0]))
-    width = shape[-1]
+    width = shape[-1] if shape else 1
     center = averaged_center(map_center(network, width), width // POSITIONS) if positions else 0.5
     return PlaceRead(
         reading, shape, np.concatenate(parts), np.concatenate(positions) if positions else None, center

@@ -90,7 +90,7 @@ class Dot:
         kept = excess[np.isfinite(excess)]
         if len(kept) < 2 or np.ptp(kept) == 0:
             raise ValueError(f"expected effects that vary in at least two frames, given {len(kept)}")
-        return float(ttest_1samp(kept, 0)[1])
+        return float(ttest_1samp(kept, 0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
 
     def lost(self, eraser: str = PROBE) -> Float[np.ndarray, " frame"]:
         """What is gone once the thing is erased: a frame's part of the share of the best move's probability, or of

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from procscope.activations.cache import ActivationCache
 from procscope.activations.collect import CacheConfig, build_cache
 from procscope.interventions.named_arms import UNTOUCHED
@@ -24,8 +22,10 @@ from procscope.saes.sae import load_sae
 from procscope.saes.spliced import MEAN, SPLICED
 from procscope.saes.training import train_sae
 from procscope.workbench.checkpoints import LoadedModel, load_network
+from procscope.workbench.mean_intervals import mean_interval
 from procscope.workbench.members import member_key
 from procscope.workbench.runs import RunRecord
+from procscope.workbench.statistics import wilson
 
 FIRST_LEVEL_SEED = 1_500_000_000
 """Levels played; caches draw theirs from all test seeds."""
@@ -161,16 +161,17 @@ def of_network(
 
 
 def record_claims(record: RunRecord, result: SaeResult, model: LoadedModel) -> None:
-    """The numbers that S4's claims are about."""
+    """The numbers that S4's claims are about: intervals over latents, levels and statements."""
     where = where_of(result.trained)
     survey = result.latents.survey
     dead = dead_latents(survey.firings, survey.n_samples)
-    record.metric("S4.sae/dead_share", dead.share, where, n=dead.survey_samples)
+    share = wilson(dead.n_dead, dead.width)._replace(n=dead.survey_samples)
+    record.metric("S4.sae/dead_share", share, where)
     if (play := result.in_play) is not None:
         record.metric("S4.sae/success_change", play.change(SPLICED), where, unit="share")
     if (found := result.latents.meanings) is not None:
-        gain = float(np.mean(found.latent_f1 - found.unit_f1))
-        record.metric("S4.vis-sae-vs-raw/f1_gain", gain, where, n=len(found.statements))
+        gain = mean_interval(found.latent_f1 - found.unit_f1)
+        record.metric("S4.vis-sae-vs-raw/f1_gain", gain, where)
 
 
 class SaeRow(NamedTuple):

@@ -44,7 +44,7 @@ def test_the_optimum_of_a_linear_unit_is_its_weights_in_black_and_white(paramete
     assert torch.allclose(found.scores, reached.detach(), atol=1e-4)
     assert (found.scores > 0.9 * weights.clamp(min=0).sum(1)).all()
     assert found.moved.all()
-    assert found.history.shape == (3, 120)
+    assert found.history.shape == (3, 200)
 
 
 def test_groups_are_excited_together_and_weights_count():

@@ -21,6 +21,7 @@ from procscope.visualization.atlas.build import Atlas
 from procscope.visualization.atlas.entry import AtlasEntry, shown
 from procscope.visualization.atlas.page import write_atlas
 from procscope.visualization.atlas.settings import AtlasSettings
+from procscope.visualization.units import Channels, Latents
 from procscope.web.commands import site
 from procscope.web.features import site as site_module
 from procscope.web.features.actions import actions_of
@@ -352,16 +353,26 @@ def test_what_is_missing_is_said(made, tmp_path):
 
 def test_pictures_of_an_atlas_of_the_same_latents(made, tmp_path):
     picture = shown(np.full((4, 4, 3), 9, np.uint8), "seed 0")
-    units = ("latent 3", "latent 5")
-    entries = {(unit, "lucid"): AtlasEntry(unit, "lucid", (picture,), 1.5) for unit in units}
-    settings = AtlasSettings(methods=("lucid",))
-    own = made.fc.trained.model_hash
-    write_atlas(Atlas("maze", own, "fc", units, settings, entries, 10, {}), tmp_path / "atlas" / "fc")
-    named = {("channel 0", "lucid"): AtlasEntry("channel 0", "lucid", (picture,), 1.5)}
-    write_atlas(
-        Atlas("maze", own, "conv_out", ("channel 0",), settings, named, 10, {}),
-        tmp_path / "atlas" / "conv_out",
-    )
+    trained, settings = made.fc.trained, AtlasSettings(methods=("lucid",))
+    other = load_sae(random_sae(tmp_path / "other.safetensors", made.cache, "fc", N_LATENTS, 4, seed=2)).sae
+    atlases = {
+        "own": Latents("fc", trained.sae, [3, 5]),
+        "channels": Channels("fc", [0]),
+        "other": Latents("fc", other, [3]),
+    }
+    for name, units in atlases.items():
+        atlas = Atlas(
+            model="maze",
+            weights_hash=trained.model_hash,
+            hook_point="fc",
+            units=units.names,
+            identities=units.identities,
+            settings=settings,
+            entries={(unit, "lucid"): AtlasEntry(unit, "lucid", (picture,), 1.5) for unit in units.names},
+            n_frames=10,
+            classifiers={},
+        )
+        write_atlas(atlas, tmp_path / "atlas" / name)
     kept = made.folder / "fc.latents.safetensors"
     given = {"cache": made.cache.path, "latents": kept, "model": str(made.network)}
     inputs = open_inputs(str(made.folder / "fc.safetensors"), atlas=tmp_path / "atlas", **given)
@@ -370,8 +381,9 @@ def test_pictures_of_an_atlas_of_the_same_latents(made, tmp_path):
     assert made_of_it["method"] == "lucid"
     assert made_of_it["pictures"] == [[picture.png, "seed 0"]]
     assert none == []
-    with pytest.raises(ValueError, match=r"expected an atlas of the 40 latents .* 1 units of conv_out"):
-        open_inputs(str(made.folder / "fc.safetensors"), atlas=tmp_path / "atlas" / "conv_out", **given)
+    for name, said in (("channels", "1 units of fc, the first 'channel 0'"), ("other", "the first 'latent 3'")):
+        with pytest.raises(ValueError, match=f"expected an atlas of latents of .* {said}"):
+            open_inputs(str(made.folder / "fc.safetensors"), atlas=tmp_path / "atlas" / name, **given)
     with pytest.raises(FileNotFoundError, match=r"there is no atlas.json"):
         open_inputs(str(made.folder / "fc.safetensors"), atlas=tmp_path / "none", **given)
 

@@ -1,22 +1,20 @@
 """Pictures of latents from an atlas of feature visualisation, for the pages of the same latents.
 
 When to use: `procscope sae site --atlas DIR` does. An atlas is of latents if it was built with
-`procscope.visualization.units.Latents`, whose units are called `latent 7`; atlases of channels or of other hook points
-in the same folder are passed over.
+`procscope.visualization.units.Latents`, whose units say which latent of which encoder they are; atlases of channels, of
+other autoencoders or other networks in the same folder are passed over.
 
 Source: the layout of `atlas.json`, which `procscope.visualization.atlas.page` describes.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from procscope.saes.sae import TrainedSae
 from procscope.visualization.atlas.page import DATA
 from procscope.visualization.atlas.settings import DESCRIPTIONS
-
-_LATENT = re.compile(r"latent (\d+)")
+from procscope.visualization.units import Latents
 
 
 class AtlasPictures(NamedTuple):
@@ -49,27 +47,29 @@ def read_atlas(directory: Path, trained: TrainedSae) -> LatentAtlas:
             f"there is no {DATA} in {directory} or beneath it. Build an atlas of the latents first: "
             "docs/feature-viewer.md"
         )
+    own = Latents(trained.hook_point, trained.sae, range(trained.sae.n_latents)).identities
+    latent_of = {identity: latent for latent, identity in enumerate(own)}
     found: dict[int, tuple[AtlasPictures, ...]] = {}
     others = []
     for path in files:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            fits = data["hook_point"] == trained.hook_point and data["weights_hash"] == trained.model_hash
-            units = [(match, unit) for unit in data["units"] if (match := _LATENT.fullmatch(unit["name"]))]
-            if not fits or not units:
-                others.append(f"{path}: {len(data['units'])} units of {data['hook_point']}")
+            units = [unit for unit in data["units"] if unit["identity"] in latent_of]
+            if data["weights_hash"] != trained.model_hash or not units:
+                named = data["units"][0]["name"] if data["units"] else "nothing"
+                others.append(f"{path}: {len(data['units'])} units of {data['hook_point']}, the first {named!r}")
                 continue
-            for match, unit in units:
-                found[int(match[1])] = found.get(int(match[1]), ()) + _pictures_of(unit)
+            for unit in units:
+                latent = latent_of[unit["identity"]]
+                found[latent] = found.get(latent, ()) + _pictures_of(unit)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"expected an atlas in {path}, as procscope writes it; it is damaged: {error}"
+                f"expected an atlas in {path}, as this version of procscope writes it; {error} does not fit. Build it anew"
             ) from error
-    if not found or max(found) >= trained.sae.n_latents:
+    if not found:
         raise ValueError(
-            f"expected an atlas of the {trained.sae.n_latents} latents of {trained.name}, at {trained.hook_point!r} of "
-            f"the same network; given {'; '.join(others) or f'latents up to {max(found)} in {files[0]}'}. How to build "
-            "one: docs/feature-viewer.md"
+            f"expected an atlas of latents of {trained.name}, at {trained.hook_point!r} of the same network; given "
+            f"{'; '.join(others)}. How to build one: docs/feature-viewer.md"
         )
     return LatentAtlas(found)
 

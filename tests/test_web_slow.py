@@ -1,0 +1,105 @@
+"""The feature viewer at full size, and the whole way from a network to pictures of its site."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import open_browser
+from feature_reader import Reader
+from feature_site import random_sae, write_cache_with_frames
+from PIL import Image
+from playwright.sync_api import expect
+
+from procscope.web.features.inputs import open_inputs
+from procscope.web.features.site import write_site
+from procscope.workbench.cli import main
+
+
+@pytest.mark.slow
+def test_the_first_page_of_4096_latents_is_there_within_a_second(browser, tmp_path):
+    """From the start of loading to the first contents, in the best of five: other work on the machine counts, too."""
+    n, frames = 4096, np.zeros((3000, 8, 8, 3), np.uint8)
+    activations = np.random.default_rng(0).normal(size=(len(frames), 64)).astype(np.float32)
+    episode = np.arange(len(frames)) // 10
+    labels = {"episode": episode, "step": np.arange(len(frames)) % 10, "level_seed": 10**9 + episode}
+    labels |= {"best_move": (activations[:, 0] > 0) * 1 + (activations[:, 1] > 0) * 2}
+    cache = write_cache_with_frames(tmp_path / "cache", {"fc": activations}, frames, labels, 500)
+    sae = random_sae(tmp_path / "sae.safetensors", cache, "fc", n, 32)
+    page_path = write_site(open_inputs(str(sae), cache=cache.path), tmp_path / "site")
+    seconds = []
+    for _ in range(5):
+        with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+            made = Reader(context.new_page(), page_path.parent)
+            page = made.open()
+            expect(page.locator(".count")).to_have_text("4,096 of 4,096")
+            assert page.locator(".rows .row").count() < 40
+            seconds.append(
+                page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
+            )
+            made.check()
+    assert min(seconds) < 1
+
+
+@pytest.mark.slow
+def test_the_engines_own_frames_from_a_zoo_network(tmp_path, capsys):
+    """The whole way by commands: a cache of a zoo network, an autoencoder, its measurements, a site."""
+    cache, trained, out = (str(tmp_path / name) for name in ("cache", "sae", "site"))
+    model = "maze-easy-topright"
+    assert (
+        main(
+            [
+                "cache",
+                "build",
+                "--model",
+                model,
+                "--hooks",
+                "conv_out",
+                "--frames",
+                "512",
+                "--keep-frames",
+                "--out",
+                cache,
+            ]
+        )
+        == 0
+    )
+    assert (
+        main(
+            [
+                "sae",
+                "train",
+                "--cache",
+                cache,
+                "--hook",
+                "conv_out",
+                "--width",
+                "32",
+                "--k",
+                "4",
+                "--samples",
+                "60000",
+                "--no-sae-lens",
+                "--out",
+                trained,
+            ]
+        )
+        == 0
+    )
+    assert main(["sae", "site", "--sae", f"{trained}/sae.safetensors", "--cache", cache, "--out", out]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{out}/index.html"
+    assert len(list((tmp_path / "site" / "latents").glob("*.webp"))) > 5
+
+
+@pytest.mark.slow
+def test_screenshots_for_documents(tmp_path):
+    """In a process of their own: two browsers of one kind do not go together in one."""
+    command = [sys.executable, "-m", "procscope.web.features.screenshots"]
+    subprocess.run([*command, str(site), str(tmp_path)], check=True, capture_output=True)
+    sizes = {path.name: Image.open(path).size for path in tmp_path.iterdir()}
+    assert sizes == {"table.webp": (1360, 760), "latent.webp": (1360, 1120), "phone.webp": (390, 844)}
+    failed = subprocess.run(
+        [*command, str(tmp_path), str(tmp_path)], check=False, capture_output=True, text=True
+    )
+    assert "there is no site in" in failed.stderr
