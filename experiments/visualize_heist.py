@@ -49,7 +49,7 @@ class Config:
     """Places of maps that the autoencoder learns from."""
     units: int = 12
     """Channels, and latents, drawn at random among those that vary on data."""
-    steps: int = 64
+    steps: int = 128
     """Of synthetic pictures."""
     examples: int = 6
     """Frames and patches of a unit."""

@@ -52,7 +52,7 @@ class Member:
     seeded_steps: tuple[int, ...]
     transitions: int
     seed: int
-    version: int = 2
+    version: int = 3
 
 
 def run(config: Config, record: RunRecord) -> None:

@@ -110,6 +110,8 @@ class SweepRow(NamedTuple):
     """Against mean-ablation."""
     stability: float | None
     """Mean cosine of latents matched with those of the other seeds."""
+    levels: int
+    """That were played."""
 
 
 def run_sweep(plan: SweepPlan, out: Path, *, workers: int = 1, backend: str = "processes") -> list[SweepRow]:
@@ -141,6 +143,7 @@ def run_sweep(plan: SweepPlan, out: Path, *, workers: int = 1, backend: str = "p
             member.config.seed,
             **kept.get(member),
             stability=stability.get(member_key(member)),
+            levels=member.levels,
         )
         for member in planned
     ]

@@ -8,11 +8,13 @@ from pathlib import Path
 from statistics import fmean
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from procscope.saes.sweep import SweepRow
 from procscope.workbench.atomic import write_bytes_atomically
 from procscope.workbench.figures import COLOURS, ORDER, panel_grid, styled, subplots, write_figure
+from procscope.workbench.statistics import wilson
 
 
 def write_sweep(rows: Sequence[SweepRow], out: Path) -> str:
@@ -45,7 +47,16 @@ def plot_frontiers(rows: Sequence[SweepRow]) -> Figure:
         panels[0].plot([r.l0 for r in of_width], [r.fvu for r in of_width], "o", color=colour, label=label)
         if played:
             shown = [row for row in of_width if row.success is not None]
-            panels[2].plot([r.fvu for r in shown], [r.success for r in shown], "o", color=colour, label=label)
+            shares = [wilson(round(r.levels * (r.success or 0)), r.levels) for r in shown]
+            panels[2].errorbar(
+                [r.fvu for r in shown],
+                [share.value for share in shares],
+                [[s.value - s.low for s in shares], [s.high - s.value for s in shares]],
+                fmt="o",
+                color=colour,
+                label=label,
+                linewidth=1,
+            )
     for i, k in enumerate(ks):
         of_k = [row for row in rows if row.k == k]
         colour = COLOURS[ORDER[i % len(ORDER)]]
@@ -59,9 +70,14 @@ def plot_frontiers(rows: Sequence[SweepRow]) -> Figure:
         xlabel="width (latents)", ylabel="dead share", xscale="log", title=f"Dead on {survey:,} samples"
     )
     panels[1].set_ylim(-0.02, 1.02)
+    _name_ticks(panels[0], ks)
+    _name_ticks(panels[1], widths)
     if played:
         panels[2].set(
-            xlabel="fvu", ylabel="success with the reconstruction", title="In play", ylim=(-0.03, 1.03)
+            xlabel="fvu",
+            ylabel="success, reconstruction spliced in",
+            title=f"In play, {played[0].levels} levels (95%)",
+            ylim=(-0.03, 1.03),
         )
     for panel in panels[:n_panels]:
         panel.legend(fontsize=8)
@@ -83,8 +99,15 @@ def plot_stability(rows: Sequence[SweepRow]) -> Figure:
         ylim=(0, 1.02),
         title="Stability across seeds",
     )
+    _name_ticks(axes, sorted({row.width for row in known}))
     axes.legend()
     return figure
+
+
+def _name_ticks(axes: Axes, values: Sequence[int]) -> None:
+    """The values themselves on a logarithmic axis, not powers of ten."""
+    axes.set_xticks(values, [f"{value:,}" for value in values])
+    axes.minorticks_off()
 
 
 def _means(rows: Sequence[SweepRow], name: str) -> tuple[list[int], list[float]]:

@@ -36,7 +36,7 @@ class LinearUnits(nn.Module):
 @pytest.mark.parametrize("parameters", [Pixels((1, 6, 6)), Fourier((1, 6, 6))], ids=["pixels", "fourier"])
 def test_the_optimum_of_a_linear_unit_is_its_weights_in_black_and_white(parameters):
     network = LinearUnits()
-    found = optimise_inputs(network, ChannelMean("units", range(3)), parameters, steps=200, learning_rate=0.3)
+    found = optimise_inputs(network, ChannelMean("units", range(3)), parameters, steps=120, learning_rate=0.3)
     weights = network.units.weight.detach()
     best = (weights > 0).float().reshape(3, 1, 6, 6)
     assert ((found.pictures - best).abs() < 0.2).float().mean() > 0.9
@@ -44,7 +44,7 @@ def test_the_optimum_of_a_linear_unit_is_its_weights_in_black_and_white(paramete
     assert torch.allclose(found.scores, reached.detach(), atol=1e-4)
     assert (found.scores > 0.9 * weights.clamp(min=0).sum(1)).all()
     assert found.moved.all()
-    assert found.history.shape == (3, 200)
+    assert found.history.shape == (3, 120)
 
 
 def test_groups_are_excited_together_and_weights_count():

@@ -381,7 +381,10 @@ def test_pictures_of_an_atlas_of_the_same_latents(made, tmp_path):
     assert made_of_it["method"] == "lucid"
     assert made_of_it["pictures"] == [[picture.png, "seed 0"]]
     assert none == []
-    for name, said in (("channels", "1 units of fc, the first 'channel 0'"), ("other", "the first 'latent 3'")):
+    for name, said in (
+        ("channels", "1 units of fc, the first 'channel 0'"),
+        ("other", "the first 'latent 3'"),
+    ):
         with pytest.raises(ValueError, match=f"expected an atlas of latents of .* {said}"):
             open_inputs(str(made.folder / "fc.safetensors"), atlas=tmp_path / "atlas" / name, **given)
     with pytest.raises(FileNotFoundError, match=r"there is no atlas.json"):

@@ -4,8 +4,6 @@ import dataclasses
 import json
 import re
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,15 +13,13 @@ import numpy as np
 import pytest
 from browser import open_browser
 from feature_reader import Reader
-from feature_site import DEAD, random_sae, tiny_network, walked_cache, write_cache_with_frames
-from PIL import Image
+from feature_site import DEAD, random_sae, tiny_network, walked_cache
 from playwright.sync_api import Browser, Page, expect
 
 from procscope.visualization.atlas.entry import shown
 from procscope.web.features.atlas import AtlasPictures, LatentAtlas
 from procscope.web.features.inputs import SiteInputs, open_inputs
 from procscope.web.features.site import write_site
-from procscope.workbench.cli import main
 
 N_LATENTS = 100
 HOSTILE = "</script><img src=x onerror='window.hurt=1'><b>bold</b>{{7*7}}\u2028\"'&amp;"

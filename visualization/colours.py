@@ -61,28 +61,12 @@ class Colours:
         root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
         return root / np.linalg.norm(root, axis=0).max()
 
-    def centre(self) -> Float[np.ndarray, " rgb"]:
-        """Log-odds of the mean colour."""
-        mean = np.clip(self.mean, _LEAST, 1 - _LEAST)
-        return np.log(mean / (1 - mean))
-
     def mixed(
         self, values: Float[Tensor, "picture channel row col"]
     ) -> Float[Tensor, "picture channel row col"]:
         """Log-odds of colours from uncorrelated numbers; the channels are frames of three."""
-        return self._times(self.mixing(), values) + self._centre_of(values)
-
-    def unmixed(
-        self, log_odds: Float[Tensor, "picture channel row col"]
-    ) -> Float[Tensor, "picture channel row col"]:
-        """The numbers of which these are `mixed`; the nearest ones of colours that the environment has none of."""
-        return self._times(np.linalg.pinv(self.mixing(), rcond=1e-6), log_odds - self._centre_of(log_odds))
-
-    def _centre_of(self, pictures: Tensor) -> Float[Tensor, "channel 1 1"]:
-        frames = pictures.shape[1] // 3
-        return torch.from_numpy(np.tile(self.centre(), frames)).to(pictures)[:, None, None]
-
-    def _times(self, matrix: np.ndarray, values: Tensor) -> Tensor:
+        mean = np.clip(self.mean, _LEAST, 1 - _LEAST)
+        centre = torch.from_numpy(np.log(mean / (1 - mean))).to(values)
         frames = values.unflatten(1, (-1, 3))
-        product = torch.einsum("ij,nfjrc->nfirc", torch.from_numpy(matrix).to(values), frames)
-        return product.flatten(1, 2)
+        mixed = torch.einsum("ij,nfjrc->nfirc", torch.from_numpy(self.mixing()).to(values), frames)
+        return (mixed + centre[:, None, None]).flatten(1, 2)

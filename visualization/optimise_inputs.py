@@ -71,7 +71,6 @@ def optimise_inputs(
     *,
     steps: int = 512,
     learning_rate: float = 0.05,
-    size_memory: float = 0.999,
     brightest: float = 1.0,
     keep_best: bool = False,
     seed: int = 0,
@@ -82,7 +81,6 @@ def optimise_inputs(
 
     Args:
         network: a `HookedNetwork`, or any module: hook points are then paths of its submodules.
-        size_memory: Adam's beta_2, over how many steps it averages the sizes of gradients: 1 / (1 - size_memory).
         brightest: what the network takes for a pixel of 1; 255 for policies on frames.
         keep_best: give the picture of the step with the highest objective, transforms included, not the last one's.
         seed: of the first pictures and of the transforms, which are the same for every batch.
@@ -117,7 +115,6 @@ def optimise_inputs(
                 objective.part(part),
                 parameters.part(part),
                 transforms,
-                size_memory,
                 brightest,
                 keep_best,
                 seed,
@@ -168,7 +165,6 @@ class _Ascent:
     objective: Objective
     parameters: PictureParameters
     transforms: Sequence[Transform]
-    size_memory: float
     brightest: float
     keep_best: bool
     seed: int
@@ -178,7 +174,7 @@ class _Ascent:
     ) -> OptimisedPictures:
         device = next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
         numbers = begun(0).to(device).requires_grad_()
-        optimiser = torch.optim.Adam([numbers], lr=learning_rate, betas=(0.9, self.size_memory), fused=True)
+        optimiser = torch.optim.Adam([numbers], lr=learning_rate, fused=True)
         generator = torch.Generator().manual_seed(self.seed + 1)
         moved, bad = torch.zeros(2, len(numbers), dtype=torch.bool, device=device)
         history = torch.empty(len(numbers), steps, device=device)
@@ -203,7 +199,7 @@ class _Ascent:
             with torch.no_grad():
                 if step < WAKING_STEPS and not moved.all():
                     numbers[~moved] = begun(step + 1).to(device)[~moved]
-                self.parameters.project(numbers, (step + 1) / steps)
+                self.parameters.project(numbers)
             bar.update(len(numbers))
         with torch.no_grad():
             pictures = self.parameters.pictures(best if self.keep_best else numbers)

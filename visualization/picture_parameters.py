@@ -10,10 +10,10 @@ environment's mean colour. A spectrum reaches the same pictures as pixels do; gr
 patches as easily as single pixels, which gives pictures less high-frequency noise. Frame pairs are pictures of six
 channels.
 
-*Room*: after each step log-odds are cut to a bound that grows from 1 (3 where the start is full noise, and no less
-than the mean colour's) to 6. Where nothing holds them they reach 30 and more, a sigmoid has no slope left there, and a
-pixel that overshot (an edge, noise of the start) stays wrong: 3% to 8% of a linear unit's picture
-(tests/test_visualization_known_optimum.py). Lucid has no such bound.
+*Slope*: log-odds reach 20 and more, where a sigmoid has no slope left: a pixel that overshot (at an edge, from the noise
+of the start) would stay wrong for ever, as 3% to 8% of a linear unit's did. So the gradient of a pixel on the wrong side
+of grey, one that would have to go back, is taken with a slope of 0.1 at least. Its sign stays what it was, so that where
+the ascent comes to rest is not changed. Lucid takes the sigmoid's own slope (`least_slope=0`).
 
 Levels, which the engine draws, are searched instead: `exciting_levels.py`.
 
@@ -26,7 +26,6 @@ Axes: `picture`, `channel`, `row`, `col`, `row_frequency` and `col_frequency` of
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -36,11 +35,8 @@ from procscope.visualization.colours import Colours
 START_DEVIATION = 0.01
 LOUDEST_DEVIATION = 1.0
 """Of new beginnings where nothing moved."""
-LEAST_ROOM, MOST_ROOM = 1.0, 6.0
-"""Largest log-odds, more at first by twice the start's deviation: pictures between 0.27 and 0.73, then within 0.0025 of
-black and white."""
-ROOM_KEPT = 0.3
-"""Share of the steps before it grows."""
+LEAST_SLOPE = 0.1
+"""Of log-odds on the wrong side; the sigmoid's slope is 0.25 at most."""
 
 
 class PictureParameters(ABC):
@@ -57,13 +53,8 @@ class PictureParameters(ABC):
     def pictures(self, numbers: Tensor) -> Float[Tensor, "picture channel row col"]:
         """The pictures, between 0 and 1."""
 
-    @abstractmethod
-    def project(self, numbers: Tensor, done: float) -> None:
-        """Bring numbers that left what is allowed back to its edge, in place; called after each step.
-
-        Args:
-            done: share of the steps that are made, above 0 and at most 1.
-        """
+    def project(self, numbers: Tensor) -> None:  # noqa: B027 (most have no edge)
+        """Bring numbers that left what is allowed back to its edge, in place; called after each step."""
 
     def louder(self, times: int) -> "PictureParameters":
         """Those that begin with more contrast, doubled so many times up to full; given frames stay as they are."""
@@ -83,6 +74,8 @@ class _LogOdds(PictureParameters):
     """Standard deviation of the numbers at the start."""
     colours: Colours | None = None
     """Mixes the three colours of each frame after the optimiser; None leaves red, green and blue as they are."""
+    least_slope: float = LEAST_SLOPE
+    """Of the sigmoid, for pixels that would have to go back across grey."""
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
@@ -100,18 +93,27 @@ class _LogOdds(PictureParameters):
         return replace(self, start_deviation=max(self.start_deviation, loud))
 
     def _shown(self, values: Float[Tensor, "picture channel row col"]) -> Tensor:
-        return (values if self.colours is None else self.colours.mixed(values)).sigmoid()
+        log_odds = values if self.colours is None else self.colours.mixed(values)
+        return _Squashed.apply(log_odds, self.least_slope)  # pyright: ignore[reportReturnType]
 
-    def _within(self, values: Float[Tensor, "picture channel row col"], done: float) -> Tensor:
-        """The values with log-odds cut to the room there is."""
-        first = LEAST_ROOM + 2 * self.start_deviation
-        if self.colours is not None:
-            first = max(first, float(np.abs(self.colours.centre()).max()))
-        grown = max(0.0, done - ROOM_KEPT) / (1 - ROOM_KEPT)
-        room = first + max(0.0, MOST_ROOM - first) * grown
-        if self.colours is None:
-            return values.clamp(-room, room)
-        return self.colours.unmixed(self.colours.mixed(values).clamp(-room, room))
+
+class _Squashed(torch.autograd.Function):
+    """A sigmoid with at least some slope for those log-odds whose descent goes back across 0."""
+
+    @staticmethod
+    def forward(ctx, log_odds: Tensor, least: float) -> Tensor:
+        shown = log_odds.sigmoid()
+        ctx.save_for_backward(log_odds, shown)
+        ctx.least = least
+        return shown
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
+        log_odds, shown = ctx.saved_tensors
+        slope = shown * (1 - shown)
+        back = gradient * log_odds > 0
+        return gradient * torch.where(back, slope.clamp(min=ctx.least), slope), None
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,6 @@ class Pixels(_LogOdds):
         self, numbers: Float[Tensor, "picture channel row col"]
     ) -> Float[Tensor, "picture channel row col"]:
         return self._shown(numbers)
-
-    @torch.no_grad()
-    def project(self, numbers: Tensor, done: float) -> None:
-        numbers.copy_(self._within(numbers, done))
 
 
 @dataclass(frozen=True)
@@ -146,22 +144,11 @@ class Fourier(_LogOdds):
     def pictures(
         self, numbers: Float[Tensor, "picture channel row_frequency col_frequency 2"]
     ) -> Float[Tensor, "picture channel row col"]:
-        return self._shown(self._values(numbers))
-
-    @torch.no_grad()
-    def project(self, numbers: Tensor, done: float) -> None:
-        spectrum = torch.fft.rfft2(self._within(self._values(numbers), done))
-        numbers.copy_(torch.view_as_real(spectrum / self._weight(numbers)))
-
-    def _values(self, numbers: Tensor) -> Float[Tensor, "picture channel row col"]:
-        spectrum = torch.view_as_complex(numbers.contiguous()) * self._weight(numbers)
-        return torch.fft.irfft2(spectrum, s=self.shape[1:])
-
-    def _weight(self, numbers: Tensor) -> Float[Tensor, "row_frequency col_frequency"]:
         _, rows, cols = self.shape
         frequency = torch.hypot(torch.fft.fftfreq(rows)[:, None], torch.fft.rfftfreq(cols)[None])
         weight = (rows * cols) ** 0.5 / frequency.clamp(min=1 / max(rows, cols)) / 4
-        return weight.to(numbers.device)
+        spectrum = torch.view_as_complex(numbers.contiguous()) * weight.to(numbers.device)
+        return self._shown(torch.fft.irfft2(spectrum, s=(rows, cols)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +190,7 @@ class FrameChange(PictureParameters):
         return self.frames.to(numbers.device) + numbers
 
     @torch.no_grad()
-    def project(self, numbers: Tensor, done: float) -> None:
+    def project(self, numbers: Tensor) -> None:
         frames = self.frames.to(numbers.device)
         numbers.clamp_(-self.bound, self.bound)
         numbers.copy_((frames + numbers).clamp(0, 1) - frames)

@@ -64,8 +64,6 @@ class Recipe:
     """One of `PRESETS` of `picture_transforms.py`."""
     steps: int = 512
     learning_rate: float = 0.05
-    size_memory: float = 0.99
-    """Adam's beta_2: gradients shrink as a picture fills its room, and with 0.999 the steps would shrink with them."""
     start_deviation: float = START_DEVIATION
     """Of the numbers optimised, at the start."""
     own_colours: bool = False
@@ -159,7 +157,6 @@ def visualise(
         how.transform_list(),
         steps=how.steps,
         learning_rate=how.learning_rate,
-        size_memory=how.size_memory,
         brightest=brightest,
         keep_best=how.keep_best,
         seed=seed,

@@ -29,7 +29,7 @@ from procscope.visualization.units import Units
 from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.members import Members, member_key
 
-VERSION = 2
+VERSION = 3
 """Raised when entries would come out otherwise."""
 
 

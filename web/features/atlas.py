@@ -57,14 +57,17 @@ def read_atlas(directory: Path, trained: TrainedSae) -> LatentAtlas:
             units = [unit for unit in data["units"] if unit["identity"] in latent_of]
             if data["weights_hash"] != trained.model_hash or not units:
                 named = data["units"][0]["name"] if data["units"] else "nothing"
-                others.append(f"{path}: {len(data['units'])} units of {data['hook_point']}, the first {named!r}")
+                others.append(
+                    f"{path}: {len(data['units'])} units of {data['hook_point']}, the first {named!r}"
+                )
                 continue
             for unit in units:
                 latent = latent_of[unit["identity"]]
                 found[latent] = found.get(latent, ()) + _pictures_of(unit)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"expected an atlas in {path}, as this version of procscope writes it; {error} does not fit. Build it anew"
+                f"expected an atlas in {path}, as this version of procscope writes it; {error} does not fit. Build it "
+                "anew"
             ) from error
     if not found:
         raise ValueError(

@@ -27,7 +27,7 @@ def write_script(path: Path, call: str, value: Any) -> None:
     path.write_text(script(call, value), encoding="ascii")
 
 
-def number(value: float | np.number, digits: int = DIGITS) -> float | int | None:
+def number(value: float | int | np.number, digits: int = DIGITS) -> float | int | None:
     """A number with so many digits that count; None for one that is not finite."""
     value = float(value)
     if not math.isfinite(value):
