@@ -79,6 +79,7 @@ def play_episodes(
     greedy: bool = False,
     max_steps: int = 500,
     games: int = 64,
+    first_episode: int = 0,
     progress: str | None = None,
 ) -> Episodes:
     """Play every state to its end, or for `max_steps` steps.
@@ -93,6 +94,8 @@ def play_episodes(
         max_steps: steps after which an episode is cut short, sooner where the game's own time runs out (a maze's
             after 500).
         games: games played side by side.
+        first_episode: number of the first state, where these are some of more: its noise is then the same as if all
+            were played at once.
         progress: label of a progress bar; None for no bar.
 
     Raises ValueError if `max_steps` or `games` is less than 1.
@@ -109,6 +112,9 @@ def play_episodes(
     states, limits = outlasting(states, max_steps)
     # One generator: row i of the noise is the same however many episodes follow.
     noise_source = np.random.default_rng(seed)
+    if not greedy:
+        for _ in range(first_episode):
+            noise_source.gumbel(size=(max_steps, N_ACTIONS))
     noise: dict[int, np.ndarray] = {}
     episode_of = np.full(engine.num_envs, -1)
     trails: dict[int, deque] = {}

@@ -8,8 +8,9 @@ Cost: 1,000 levels of maze easy with IMPALA (16, 32, 32), sampled actions: about
 succeed, four where a third runs to the 500th step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +26,12 @@ from procscope.envs.labels import label_states
 from procscope.envs.level_supply import Variants
 from procscope.envs.starting_states import starting_states
 from procscope.envs.state.batch import StateBatch, read_batch
-from procscope.workbench.checkpoints import LoadedModel
+from procscope.workbench.checkpoints import LoadedModel, weights_hash
+from procscope.workbench.members import Members
 from procscope.workbench.statistics import Interval, wilson
+
+BLOCK = 200
+"""Episodes that are kept together, where they are kept."""
 
 
 class GroupSuccess(NamedTuple):
@@ -78,6 +83,7 @@ def evaluate(
     max_steps: int = 500,
     engine_options: Mapping[str, Any] | None = None,
     progress: str | None = None,
+    members: Members | None = None,
 ) -> Evaluation:
     """Play the first `episodes` levels of a range of seeds, once each.
 
@@ -87,6 +93,8 @@ def evaluate(
         greedy: the most probable action instead of a sampled one.
         engine_options: further fields of `EngineOptions`, as the network was trained with.
         progress: label of a progress bar; None for none.
+        members: where every `BLOCK` episodes are kept, so that a stopped evaluation goes on; they know the network by
+            its weights.
 
     Raises ValueError for a game without goal labels, or more episodes than seeds.
     """
@@ -102,10 +110,67 @@ def evaluate(
     if engine is not None:
         engine.close()
     labels = label_states(states)
-    played = play_episodes(
-        policy(network), states, seed=seed, greedy=greedy, max_steps=max_steps, progress=progress
-    )
+    if members is None:
+        played = play_episodes(
+            policy(network), states, seed=seed, greedy=greedy, max_steps=max_steps, progress=progress
+        )
+    else:
+        asked = {
+            "weights": weights_hash(network.state_dict()),
+            "game": game,
+            "mode": mode,
+            "variants": _names(variants),
+            "first_level_seed": level_seeds.start,
+            "seed": seed,
+            "greedy": greedy,
+            "max_steps": max_steps,
+            "engine_options": dict(engine_options or {}),
+        }
+        played = _played_in_blocks(network, states, asked, members, progress)
     return _summary(outcomes, played, labels, read_batch(states))
+
+
+def _played_in_blocks(
+    network: torch.nn.Module,
+    states: Sequence[bytes],
+    asked: Mapping[str, Any],
+    members: Members,
+    progress: str | None,
+) -> Episodes:
+    """The same episodes, some at a time, each block kept as soon as it is played."""
+
+    def play(block: Mapping[str, Any]) -> dict[str, list[Any]]:
+        first, last = block["episodes"]
+        played = play_episodes(
+            policy(network),
+            states[first:last],
+            seed=block["seed"],
+            greedy=block["greedy"],
+            max_steps=block["max_steps"],
+            first_episode=first,
+            progress=None if progress is None else f"{progress}, {first} to {last - 1}",
+        )
+        return {name: values.tolist() for name, values in played._asdict().items()}
+
+    ends = [*range(0, len(states), BLOCK), len(states)]
+    blocks = [
+        members.get_or_compute({**asked, "episodes": [first, last], "version": 1}, play)
+        for first, last in pairwise(ends)
+    ]
+    return Episodes(
+        **{name: np.array([value for block in blocks for value in block[name]]) for name in Episodes._fields}
+    )
+
+
+def _names(variants: Variants) -> list[str]:
+    given = [variants] if isinstance(variants, str) or not isinstance(variants, Sequence) else variants
+    names = [variant for variant in given if isinstance(variant, str)]
+    if len(names) < len(given):
+        raise ValueError(
+            "expected variants by name where episodes are kept, since a function cannot be known again; given "
+            f"{[variant for variant in given if not isinstance(variant, str)]}"
+        )
+    return names
 
 
 def evaluate_model(model: LoadedModel, **options: Any) -> Evaluation:

@@ -1,17 +1,18 @@
 """How fast pictures are optimised and units scanned, against the bare passes and against one unit at a time.
 
-    python benchmarks/visualization.py [--seconds 120] [--steps 8]
+    python benchmarks/visualization.py [--seconds 120] [--steps 2]               # an atlas of all 128 channels
     python benchmarks/visualization.py --scan-frames 200000 --cache-at DIR      # makes a cache of noise there, 4 GB
 
 On one thread, on IMPALA 64-128-128 (untrained: speed does not depend on weights) and its 128 channels of `conv_out`:
 
-- `optimise_inputs` with Fourier parameters, decorrelated colours and Lucid's transforms, per step and picture, against
-  a bare forward and backward pass to the input of as many pictures, at the best of several batch sizes. The bar: 0.8
-  of the bare rate.
+- `optimise_inputs` with Fourier parameters, decorrelated colours and Lucid's transforms, of all channels in batches,
+  per step and picture, against a bare forward and backward pass to the input, at the best of several batch sizes. The
+  bar: 0.8 of the bare rate.
 - the same, one channel at a time.
 - `scan_units` over a cache: frames a second, and the process's largest memory. The bar: 200,000 frames below 2 GB.
 
-Only some steps are made; they are all alike.
+Of the 512 steps of an atlas only some are made; they are all alike. Ways take turns in one process, and CPU time is
+compared, so that other work on the machine hardly matters.
 """
 
 import resource
@@ -83,7 +84,7 @@ def optimisation(seconds: float, steps: int) -> None:
         )
 
     ways = {f"bare, {batch}": lambda batch=batch: bare(batch) for batch in BATCHES}
-    together = range(max(BATCHES))
+    together = range(CHANNELS)
     ways |= {
         "atlas": lambda: optimised(together),
         "alone": lambda: [optimised(range(channel, channel + 1)) for channel in range(ALONE)],

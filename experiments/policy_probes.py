@@ -35,9 +35,12 @@ def run(config: Config, record: RunRecord) -> None:
             {"choices": model.weights_hash, "drawn": drawn, "version": 1},
             lambda _, model=model, drawn=drawn: measure_choices(model.name, drawn),
         )
-        found = {(place.draw, place.hook_point): members.get(place) for place in places}
+        found = {(one.draw, one.hook_point): members.get(one) for one in places if not one.closer}
+        closer = {one.hook_point: members.get(one) for one in places if one.closer}
         studies.append(
-            ProbedNetwork(model.name, model.header.game, training_of(model), hook_points, found, choices)
+            ProbedNetwork(
+                model.name, model.header.game, training_of(model), hook_points, found, closer, choices
+            )
         )
     write_report(record_numbers(record, studies, config.resamples), config, studies)
 
@@ -84,21 +87,18 @@ def drawn_for(model: LoadedModel, frames: int, seed: int, first: int | None = No
 def plan(
     model: LoadedModel, hook_points: tuple[str, ...], drawn: Drawn, config: Config, seed: int
 ) -> list[Place]:
-    """The trained network at every hook point, untrained ones at the same, and the picture."""
+    """The trained network at every hook point, untrained ones at the same, the picture, and closer looks."""
+
+    def place(hook_point: str, draw: int = 0, closer: bool = False) -> Place:
+        name, weights = ("", "") if hook_point == PIXELS else (model.name, model.weights_hash)
+        return Place(name, weights, draw, hook_point, drawn, config.squares, config.folds, closer, seed)
+
+    draws = range(config.untrained + 1)
+    looked = hook_points[-2:] if config.closer else ()
     return [
-        Place(
-            model.name if hook_point != PIXELS else "",
-            model.weights_hash if hook_point != PIXELS else "",
-            draw,
-            hook_point,
-            drawn,
-            config.squares,
-            config.folds,
-            config.closer and draw == 0 and hook_point in hook_points[-2:],
-            seed,
-        )
-        for draw in range(config.untrained + 1)
-        for hook_point in (*hook_points, *((PIXELS,) if draw == 0 else ()))
+        *(place(hook_point, draw) for draw in draws for hook_point in hook_points),
+        place(PIXELS),
+        *(place(hook_point, closer=True) for hook_point in looked),
     ]
 
 

@@ -143,6 +143,6 @@ def plot_parting(studies: Sequence[ProbedNetwork], seed: int, resamples: int) ->
                     )
             axis.set_xticks(range(len(places)), places, rotation=30, ha="right", fontsize=8)
             axis.set(title=study.model if row == 0 else None, ylim=(-0.1, 1.05))
-            axis.legend(fontsize=7.5, loc="lower left")
+            axis.legend(fontsize=7.5, loc="best")
         axes[row, 0].set(ylabel=name)
     return figure

@@ -31,6 +31,8 @@ class ProbedNetwork:
     """In the order of the forward pass."""
     found: Mapping[tuple[int, str], Mapping[str, Any]]
     """By draw (0 the trained network) and place: `measure_place`."""
+    looked_closer: Mapping[str, Mapping[str, Any]]
+    """By place: the same, of a closer look at the trained network."""
     choices: Mapping[str, Sequence[int]]
     """`measure_choices`."""
 
@@ -41,7 +43,7 @@ class ProbedNetwork:
     @cached_property
     def asked(self) -> tuple[Asked, ...]:
         """What was answered anywhere, in the order in which it is asked."""
-        answered = {name for found in self.found.values() for name in found["probed"]}
+        answered = {name for found in self.found.values() for name in found}
         return tuple(one for one in GAMES[self.game].asked if one.name in answered)
 
     @property
@@ -51,7 +53,7 @@ class ProbedNetwork:
 
     def skill(self, name: str, place: str, draw: int = 0, what: str = "score") -> Skill | None:
         """Of the probe, or its `control` or `lookup`; None where it was not asked: places, of a vector."""
-        kept = self.found[draw, place]["probed"].get(name, {}).get(what)
+        kept = self.found[draw, place].get(name, {}).get(what)
         return None if kept is None else Skill(tuple(Score.from_json(one) for one in kept))
 
     def lookup(self, name: str) -> Skill | None:
@@ -60,12 +62,12 @@ class ProbedNetwork:
 
     def closer(self, name: str, place: str, probe: str) -> Skill | None:
         """Of the `logistic` or `mlp` probe; None where it was not made."""
-        kept = self.found[0, place]["closer"].get(name, {}).get(probe)
+        kept = self.looked_closer.get(place, {}).get(name, {}).get(probe)
         return None if kept is None else Skill(tuple(Score.from_json(one) for one in kept))
 
     def saved_bits(self, name: str, place: str) -> float | None:
         """Bits a frame that a linear probe saves whoever writes the answers down; None where it was not asked."""
-        return self.found[0, place]["closer"].get(name, {}).get("saved_bits")
+        return self.looked_closer.get(place, {}).get(name, {}).get("saved_bits")
 
     def baseline(self, name: str, place: str) -> Skill | None:
         """The better one of an untrained network at the same place and the picture."""

@@ -58,8 +58,9 @@ class Place:
     squares: int
     folds: int
     closer: bool
+    """Whether it is looked at with other probes, in place of the linear ones."""
     seed: int
-    version: int = 1
+    version: int = 2
 
 
 class PlaceRead(NamedTuple):
@@ -87,20 +88,24 @@ class Answers(NamedTuple):
 
 
 def measure_place(place: Place) -> dict[str, Any]:
-    """A member's JSON: `probed`, by what is asked, the score and the control's of each part, and what a table knows."""
+    """A member's JSON, by what is asked: the score and the control's of each part, and what a table knows.
+
+    Of a closer look: scores of `logistic` and `mlp` probes, and description lengths.
+    """
     seen = shown(place.drawn)
     read = _pictures(seen) if place.hook_point == PIXELS else read_place(place, seen.frames)
-    found: dict[str, Any] = {"probed": {}, "closer": {}}
+    found: dict[str, Any] = {}
     for number, answers in enumerate(answers_of(place.drawn)):
         levels = Levels(np.arange(len(answers.rows)), len(answers.rows))
+        if place.closer:
+            found |= _closer(read, answers, levels, place)
+            continue
         fold = folds(levels, place.folds, np.random.default_rng((place.seed, number)))
         types = types_of([seen.labels[name][answers.rows] for name in GAMES[place.drawn.game].types])
         rng = np.random.default_rng((place.seed, number, 1))
-        found["probed"] |= _read(read, answers, levels, fold, types, rng)
-        found["probed"] |= _located(read, answers, levels, fold, types, rng)
-        _look_up(found["probed"], seen.labels, answers, levels, fold)
-        if place.closer:
-            found["closer"] |= _closer(read, answers, levels, place)
+        found |= _read(read, answers, levels, fold, types, rng)
+        found |= _located(read, answers, levels, fold, types, rng)
+        _look_up(found, seen.labels, answers, levels, fold)
     return found
 
 

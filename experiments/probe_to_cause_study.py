@@ -187,7 +187,7 @@ def _moves(
             for one, read in zip(each, reads, strict=True)
         ]
     )
-    return np.nanmean(rises, axis=0)
+    return _mean_where_claimed(rises)
 
 
 def _places(
@@ -206,9 +206,12 @@ def _places(
             for move, read in zip(moves, reads, strict=True)
         ]
     )
-    with np.errstate(all="ignore"):
-        counted = np.isfinite(rises).sum(axis=0)
-        return np.where(counted > 0, np.nansum(rises, axis=0) / np.maximum(counted, 1), np.nan)
+    return _mean_where_claimed(rises)
+
+
+def _mean_where_claimed(rises: Float64[np.ndarray, "claim frame"]) -> Float64[np.ndarray, " frame"]:
+    counted = np.isfinite(rises).sum(axis=0)
+    return np.where(counted > 0, np.nansum(rises, axis=0) / np.maximum(counted, 1), np.nan)
 
 
 def _values(

@@ -5,6 +5,9 @@ linear probe for each answer ("is it this one?", 0 or 1), the largest of which c
 is fitted in closed form with the strength that other levels favour, as numbers are, so that all that is asked of a
 layer, control tasks included, costs two passes. `study.py` has logistic probes, which take minutes.
 
+Predicted numbers are kept within what the training levels showed: a unit that hardly ever fires can throw a linear
+reading far off in the one frame in which it does.
+
     found = least_squares(features, targets, levels, fold)
     found.scores["best_move"].value("accuracy"), found.fit, found.columns["best_move"]
 
@@ -73,8 +76,22 @@ def least_squares(
             scores[one.name] = class_score(one.values.astype(np.int64), given, guess, levels)
         else:
             truth = one.values.astype(np.float64)
-            scores[one.name] = number_score(truth, values[:, at.start], guesses[:, at.start], levels)
+            given = within_training(values[:, at.start], truth, fold)
+            scores[one.name] = number_score(truth, given, guesses[:, at.start], levels)
     return LeastSquares(fit, columns, scores)
+
+
+def within_training(
+    values: Float[np.ndarray, " sample"],
+    truth: Float[np.ndarray, " sample"],
+    fold: Int[np.ndarray, " sample"],
+) -> Float[np.ndarray, " sample"]:
+    """Predictions kept between the smallest and the largest answer of the other folds."""
+    kept = values.astype(np.float64)
+    for part in np.unique(fold):
+        known = truth[fold != part]
+        kept[fold == part] = np.clip(kept[fold == part], known.min(), known.max())
+    return kept
 
 
 def class_logs(values: Float[np.ndarray, "sample class"]) -> Float[np.ndarray, "sample class"]:

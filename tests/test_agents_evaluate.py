@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fixed_policy import FixedPolicy
 
+from procscope.agents import evaluate as evaluation
 from procscope.agents.evaluate import evaluate
 from procscope.agents.evaluation_text import as_data, as_text
 from procscope.envs.engine import TEST_SEEDS
@@ -14,6 +15,7 @@ from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.value import WORLD_CELLS
 from procscope.envs.starting_states import starting_states
 from procscope.workbench.cli import main
+from procscope.workbench.members import members
 from procscope.workbench.statistics import wilson
 
 LEFT, UP, RIGHT = 1, 5, 7
@@ -109,6 +111,33 @@ def test_the_numbers_are_those_of_the_episodes():
 def test_what_cannot_be_evaluated_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         evaluate(FixedPolicy(), **({"episodes": 2} | options))
+
+
+def test_an_evaluation_that_was_stopped_goes_on_and_ends_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "BLOCK", 4)
+    options = {"episodes": 10, "max_steps": 40, "seed": 2, "variants": ["cheese-anywhere"]}
+    whole = evaluate(FixedPolicy(), **options)
+    real, played = evaluation.play_episodes, []
+
+    def stopped(*arguments, **more):
+        if len(played) == 2:
+            raise KeyboardInterrupt
+        played.append(more["first_episode"])
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(evaluation, "play_episodes", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(FixedPolicy(), **options, members=members(tmp_path))
+    monkeypatch.setattr(evaluation, "play_episodes", real)
+    found = evaluate(FixedPolicy(), **options, members=members(tmp_path))
+    assert played == [0, 4]
+    assert len(list(tmp_path.iterdir())) == 3
+    for name, values in found.episodes._asdict().items():
+        np.testing.assert_array_equal(values, getattr(whole.episodes, name))
+        assert values.dtype == getattr(whole.episodes, name).dtype
+    assert found.ends == whole.ends
+    with pytest.raises(ValueError, match="expected variants by name where episodes are kept"):
+        evaluate(FixedPolicy(), variants=[lambda level, rng: level], episodes=2, members=members(tmp_path))
 
 
 def test_worlds_are_as_wide_as_the_engines():

@@ -177,6 +177,7 @@ class TemplateAnywhere(HookedNetwork):
     """How well a 15 x 15 template, bright on dark, is matched at its best place: shifts change nothing.
 
     A disc and a corner: turned by 10 degrees and scaled by a tenth, as some recipes do, they are nearly as they were.
+    Both are bright by more than half, so that the black that shifts bring in is no match.
     """
 
     def __init__(self) -> None:

@@ -17,8 +17,9 @@ from procscope.workbench.cli import main
 
 
 @pytest.mark.slow
-def test_the_first_page_of_4096_latents_is_there_within_a_second(tmp_path):
-    """From the start of loading to the first contents, in the best of five: other work on the machine counts, too."""
+def test_the_first_page_of_4096_latents_takes_less_than_a_second(tmp_path):
+    """Of the processor, since by the clock other work on the machine counts, too: what the page's thread does until the
+    rows are in sight must leave half of the second to the rest of the browser. The best of five."""
     n, frames = 4096, np.zeros((3000, 8, 8, 3), np.uint8)
     activations = np.random.default_rng(0).normal(size=(len(frames), 64)).astype(np.float32)
     episode = np.arange(len(frames)) // 10
@@ -27,20 +28,23 @@ def test_the_first_page_of_4096_latents_is_there_within_a_second(tmp_path):
     cache = write_cache_with_frames(tmp_path / "cache", {"fc": activations}, frames, labels, 500)
     sae = random_sae(tmp_path / "sae.safetensors", cache, "fc", n, 32)
     page_path = write_site(open_inputs(str(sae), cache=cache.path), tmp_path / "site")
-    seconds = []
+    work, clock = [], []
     with open_browser() as browser:
         for _ in range(5):
             with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
                 made = Reader(context.new_page(), page_path.parent)
+                session = context.new_cdp_session(made.page)
+                session.send("Performance.enable", {"timeDomain": "threadTicks"})
                 page = made.open()
                 expect(page.locator(".count")).to_have_text("4,096 of 4,096")
                 assert page.locator(".rows .row").count() < 40
-                # The page has no contents before its table.
+                found = session.send("Performance.getMetrics")["metrics"]
+                work += [one["value"] for one in found if one["name"] == "TaskDuration"]
                 paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-                seconds.append(page.evaluate(paint) / 1000)
+                clock.append(page.evaluate(paint) / 1000)
                 made.check()
-    print(f"first contents after {', '.join(f'{one:.2f}' for one in seconds)} s")
-    assert min(seconds) < 1
+    print(f"the page's thread {min(work):.2f} s, first contents after {min(clock):.2f} s by the clock")
+    assert min(work) < 0.5
 
 
 @pytest.mark.slow

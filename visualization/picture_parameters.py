@@ -10,10 +10,10 @@ environment's mean colour. A spectrum reaches the same pictures as pixels do; gr
 patches as easily as single pixels, which gives pictures less high-frequency noise. Frame pairs are pictures of six
 channels.
 
-*Slope*: log-odds reach 20 and more, where a sigmoid has no slope left: a pixel that overshot (at an edge, from the noise
-of the start) would stay wrong for ever, as 3% to 8% of a linear unit's did. So the gradient of a pixel on the wrong side
-of grey, one that would have to go back, is taken with a slope of 0.1 at least. Its sign stays what it was, so that where
-the ascent comes to rest is not changed. Lucid takes the sigmoid's own slope (`least_slope=0`).
+*Slope*: log-odds reach 20 and more, where a sigmoid has no slope left: a pixel that overshot (at an edge, from the
+noise of the start) would stay wrong for ever, as 3% to 8% of a linear unit's did. So the gradient of a pixel on the
+wrong side of grey, one that would have to go back, is taken with a slope of 0.1 at least. Its sign stays what it was,
+so that where the ascent comes to rest is not changed. Lucid takes the sigmoid's own slope (`least_slope=0`).
 
 Levels, which the engine draws, are searched instead: `exciting_levels.py`.
 

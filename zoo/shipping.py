@@ -1,7 +1,8 @@
 """Ship a trained network: store it in float16, measure how it plays, and write its card.
 
 When: once, at the end of a training. `procscope zoo add NAME --run DIR --variants …` calls it; everything on the
-card is measured by it. Cost: two evaluations (sampled and greedy) of 1,000 levels for each distribution.
+card is measured by it. Cost: two evaluations (sampled and greedy) of 1,000 levels for each distribution; what has been
+played is kept in the run's directory (`evaluations/`), so that the same command goes on where it was stopped.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from procscope.agents.evaluate import evaluate_model
 from procscope.workbench.atomic import write_bytes_atomically
 from procscope.workbench.checkpoints import checkpoint_path, load_network, read_checkpoint, save_checkpoint
 from procscope.workbench.film import FOLDER, film
+from procscope.workbench.members import members
 from procscope.workbench.over_training import chosen
 from procscope.zoo.cards import Trial, card_text
 from procscope.zoo.video import gif_bytes, record_play
@@ -57,6 +59,7 @@ def ship(
                 variants=variant,
                 episodes=episodes,
                 greedy=greedy,
+                members=members(run / "evaluations"),
                 progress=f"{' '.join(variant) or 'unedited'} {'greedy' if greedy else 'sampled'}",
             ),
         )

@@ -17,6 +17,9 @@ from typing import NamedTuple
 from PIL import Image
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_PICTURES_ARE_THERE = """() => [...document.querySelectorAll('img')]
+    .filter((image) => image.checkVisibility() && image.parentElement.getBoundingClientRect().top < innerHeight)
+    .every((image) => image.complete)"""
 
 
 class Shot(NamedTuple):
@@ -67,7 +70,7 @@ def take_screenshots(site: Path, out: Path, latent: int | None = None) -> list[P
             if shot.opens_latent and latent is None:
                 page.locator(".rows .row").first.click()
             page.wait_for_selector(".nearest" if shot.opens_latent else ".rows .row")
-            page.wait_for_load_state("networkidle")
+            page.wait_for_function(_PICTURES_ARE_THERE)
             page.wait_for_timeout(300)  # pictures are decoded after they are loaded
             written.append(_saved(page.screenshot(), out / f"{shot.name}.webp"))
             page.close()
@@ -76,7 +79,7 @@ def take_screenshots(site: Path, out: Path, latent: int | None = None) -> list[P
 
 
 def _saved(png: bytes, path: Path) -> Path:
-    Image.open(io.BytesIO(png)).convert("RGB").save(path, quality=82, method=6)
+    Image.open(io.BytesIO(png)).convert("RGB").save(path, quality=76, method=6)
     return path
 
 
