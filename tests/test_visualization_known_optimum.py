@@ -174,20 +174,20 @@ def test_a_planted_template_appears(name):
 
 
 class TemplateAnywhere(HookedNetwork):
-    """How well a 15 x 15 template, bright on dark, is matched at its best place: shifts change nothing.
+    """How well a 15 x 15 template, dark on bright, is matched at its best place: shifts change nothing.
 
-    A disc and a corner: turned by 10 degrees and scaled by a tenth, as some recipes do, they are nearly as they were.
-    Both are bright by more than half, so that the black that shifts bring in is no match.
+    A disc and a bar: turned by 10 degrees and scaled by a tenth, as some recipes do, they are nearly as they were.
+    Their edges are bright, so that the black or grey that comes in from outside is no part of them.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        disc, corner = torch.full((2, 15, 15), -1.0)
+        disc, bar = torch.ones(2, 15, 15)
         disc[
             torch.hypot(*torch.meshgrid(torch.arange(-7.0, 8), torch.arange(-7.0, 8), indexing="ij")) < 4.5
-        ] = 1.0
-        corner[:5], corner[:, :5] = 1.0, 1.0
-        self.templates = nn.Parameter(torch.stack([disc, corner])[:, None].expand(2, 3, 15, 15) / 675)
+        ] = -1.0
+        bar[5:10, 2:13] = -1.0
+        self.templates = nn.Parameter(torch.stack([disc, bar])[:, None].expand(2, 3, 15, 15) / 675)
         self.best = HookPoint()
         self.setup()
 
