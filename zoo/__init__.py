@@ -7,7 +7,8 @@
 A network `NAME` is four files beside this one: `NAME.safetensors`, weights in float16 and the header that says how
 it was trained; `NAME.md`, its card: success in and out of distribution, limits, the command that trains it again;
 `NAME.gif`, how it plays; `NAME.curve.csv`, its learning curve. Some have a film of their training, too: checkpoints in
-`NAME.film/`, over which any experiment runs with `--over-training NAME`.
+`NAME.film/`, over which any experiment runs with `--over-training NAME`. Reward networks and sparse autoencoders
+have no `.gif`.
 """
 
 import importlib

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from procscope.visualization.atlas.build import Atlas
-from procscope.visualization.atlas.entry import AtlasEntry
+from procscope.visualization.atlas.entry import AtlasEntry, Shown
 from procscope.workbench.figures import styled, subplots
 
 _SIDE_INCHES = 0.78
@@ -43,21 +43,22 @@ def plot_sheet(
             f"{pictures} pictures"
         )
     most = {m: min(pictures, max(len(atlas.entries[u, m].pictures) for u in units)) for m in chosen}
-    width = sum(_SIDE_INCHES * most[method] + _GAP for method in chosen) + 0.8
+    wide = 2 if _is_pair(_opened(atlas.entries[units[0], chosen[0]].pictures[0])) else 1
+    width = sum(wide * _SIDE_INCHES * most[method] + _GAP for method in chosen) + 0.8
     figure, axes = subplots(
         len(units),
         len(chosen) + 1,
         width_inches=width,
         height_inches=(_SIDE_INCHES + 0.28) * len(units) + 0.35,
         squeeze=False,
-        gridspec_kw={"width_ratios": [0.8, *(_SIDE_INCHES * most[method] for method in chosen)]},
+        gridspec_kw={"width_ratios": [0.8, *(wide * _SIDE_INCHES * most[method] for method in chosen)]},
     )
     for row, unit in enumerate(units):
         axes[row, 0].set_axis_off()
         axes[row, 0].text(0, 0.5, unit.replace(" ", "\n"), fontsize=8, va="center")
         for axis, method in zip(axes[row, 1:], chosen, strict=True):
             entry = atlas.entries[unit, method]
-            axis.imshow(_strip(entry, most[method]))
+            axis.imshow(_strip(entry, most[method], wide))
             axis.set(xticks=[], yticks=[])
             axis.grid(visible=False)
             for spine in axis.spines.values():
@@ -68,18 +69,27 @@ def plot_sheet(
     return figure
 
 
-def _strip(entry: AtlasEntry, most: int) -> UInt8[np.ndarray, "row col 3"]:
-    """The first pictures in a row, at the size of 96 pixels each, white between them."""
+def _strip(entry: AtlasEntry, most: int, wide: int) -> UInt8[np.ndarray, "row col 3"]:
+    """The first pictures in a row, each in a box 96 pixels high and so many times as wide, white between them."""
     side, gap = 96, 4
-    strip = np.full((side, most * (side + gap) - gap, 3), 255, np.uint8)
+    strip = np.full((side, most * (wide * side + gap) - gap, 3), 255, np.uint8)
     for number, one in enumerate(entry.pictures[:most]):
-        picture = Image.open(io.BytesIO(base64.b64decode(one.png))).convert("RGB")
-        scale = side / max(picture.size)
+        picture = _opened(one)
+        scale = min(wide * side / picture.width, side / picture.height)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         shown = np.asarray(picture.resize(size, Image.Resampling.NEAREST))
-        left = number * (side + gap)
+        left = number * (wide * side + gap)
         strip[: shown.shape[0], left : left + shown.shape[1]] = shown
     return strip
+
+
+def _opened(one: Shown) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(one.png))).convert("RGB")
+
+
+def _is_pair(picture: Image.Image) -> bool:
+    """A frame and the next one, side by side."""
+    return picture.width > 1.5 * picture.height
 
 
 def _measures(entry: AtlasEntry) -> str:
