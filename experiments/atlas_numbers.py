@@ -13,8 +13,6 @@ or flat have no picture to measure and are left out.
 Axes: `unit`, `picture`.
 """
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -127,7 +125,7 @@ def _likeness(pictures: Sequence[np.ndarray]) -> Float[np.ndarray, "picture pict
 
 
 def _picture(entry: AtlasEntry, number: int) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(entry.pictures[number].png))).convert("RGB"))
+    return np.asarray(entry.pictures[number].opened())
 
 
 def _small(entry: AtlasEntry, number: int) -> np.ndarray:

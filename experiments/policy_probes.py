@@ -14,7 +14,13 @@ from procscope.experiments.policy_probes_numbers import TARGETS, record_numbers
 from procscope.experiments.policy_probes_report import write_report
 from procscope.experiments.policy_probes_results import ProbedNetwork
 from procscope.experiments.policy_probes_setup import SCALES, Config, first_seed
-from procscope.experiments.policy_probes_study import PIXELS, Place, measure_choices, measure_place
+from procscope.experiments.policy_probes_study import (
+    PIXELS,
+    Place,
+    measure_choices,
+    measure_place,
+    measure_tables,
+)
 from procscope.workbench.checkpoints import LoadedModel
 from procscope.workbench.experiments import Experiment
 from procscope.workbench.members import Members
@@ -35,11 +41,15 @@ def run(config: Config, record: RunRecord) -> None:
             {"choices": model.weights_hash, "drawn": drawn, "version": 1},
             lambda _, model=model, drawn=drawn: measure_choices(model.name, drawn),
         )
+        tables = members.get_or_compute(
+            {"tables": drawn, "folds": config.folds, "seed": record.seed, "version": 1},
+            lambda _, drawn=drawn: measure_tables(drawn, config.folds, record.seed),
+        )
         found = {(one.draw, one.hook_point): members.get(one) for one in places if not one.closer}
         closer = {one.hook_point: members.get(one) for one in places if one.closer}
         studies.append(
             ProbedNetwork(
-                model.name, model.header.game, training_of(model), hook_points, found, closer, choices
+                model.name, model.header.game, training_of(model), hook_points, found, closer, tables, choices
             )
         )
     write_report(record_numbers(record, studies, config.resamples), config, studies)

@@ -81,7 +81,11 @@ def plot_plans(studies: Sequence[ProbedNetwork], seed: int, resamples: int) -> F
             "trained, best place": [study.skill(name, places[name]) for _, name in steps],
             "untrained, same place": [study.skill(name, places[name], 1) for _, name in steps],
             "picture": [study.skill(name, PIXELS) for _, name in steps],
-            "table of the current move": [study.lookup(name) for _, name in steps],
+            "table of the current move": [study.lookup(name, ("plan_1", "room")) for _, name in steps],
+            "and of the goal's side": [
+                study.lookup(name, ("plan_1", "room", "side") if step > 1 else ("side",))
+                for step, name in steps
+            ],
         }
         for number, (label, skills) in enumerate(lines.items()):
             drawn = [

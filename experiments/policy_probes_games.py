@@ -33,6 +33,7 @@ from procscope.probes.plans import planned_moves
 PLAN_STEPS = (1, 2, 4, 8)
 """Which of the moves ahead are asked for."""
 _AT_ONCE = 512
+_AGENT = ("agent_row", "agent_col")
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Asked:
     kind: Literal["number", "class", "place"] = "number"
     only_where: str = ""
     """Frames that count."""
-    known: tuple[str, ...] = ()
-    """Labels whose table is a baseline: what they predict, a probe that reads them would find, too."""
+    known: tuple[tuple[str, ...], ...] = ()
+    """Labels whose tables are baselines: what these predict, a probe that reads them would find, too."""
     closer: bool = False
     """Whether it is looked at with the multinomial and the small-network probe and a description length, too."""
 
@@ -59,7 +60,7 @@ def _plan(where: str) -> tuple[Asked, ...]:
             (f"plan_{step}",),
             "class",
             where,
-            known=("plan_1", "room") if step > 1 else (),
+            known=(("plan_1", "room"), ("plan_1", "room", "side")) if step > 1 else (("side",),),
             closer=step in (1, 4),
         )
         for name, step in zip(names, PLAN_STEPS, strict=True)
@@ -109,9 +110,11 @@ GAMES = {
     "heist": GameStudy(
         ("keys:3", any_colours, "midway"),
         (
-            Asked("next target: kind", ("next_target_kind",), "class", known=("n_keys_left", "n_locks_left")),
+            Asked(
+                "next target: kind", ("next_target_kind",), "class", known=(("n_keys_left", "n_locks_left"),)
+            ),
             Asked("next target: place in numbers", ("next_row", "next_col")),
-            Asked("next key: colour", ("next_target_colour",), "class", _TWO_KEYS, ("keys_left",), True),
+            Asked("next key: colour", ("next_target_colour",), "class", _TWO_KEYS, (("keys_left",),), True),
             Asked("next key: place in numbers", ("next_row", "next_col"), only_where=_TWO_KEYS),
             Asked("other key: place in numbers", ("other_row", "other_col"), only_where=_TWO_KEYS),
             Asked("next key: is it here", ("next_row", "next_col"), "place", _TWO_KEYS),
@@ -203,6 +206,12 @@ def _more_labels(game: str, states: list[bytes], labels: Columns) -> tuple[Colum
         plan = planned_moves(levels, PLAN_STEPS[-1])
     more |= {f"plan_{step}": plan[:, step - 1] for step in PLAN_STEPS}
     more["room"] = labels["agent_x"] % 2 * 2 + labels["agent_y"] % 2
+    target = ("goal_row", "goal_col") if game == "maze" else ("next_row", "next_col")
+    places = {**labels, **more}
+    apart = [
+        np.sign(np.round(places[name] - places[at], -1)) for name, at in zip(target, _AGENT, strict=True)
+    ]
+    more["side"] = (3 * apart[0] + apart[1] + 4).astype(np.int64)
     return more, free
 
 

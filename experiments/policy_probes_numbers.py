@@ -36,9 +36,10 @@ def _rng(ledger: Ledger) -> np.random.Generator:
 
 
 def _baselines(ledger: Ledger, study: ProbedNetwork, name: str, resamples: int) -> None:
-    """The picture's probe and the table's guess."""
+    """The picture's probe and the tables' guesses."""
     where = study.where | {"target": name}
-    for source, skill in ((PIXELS, study.skill(name, PIXELS)), ("table", study.lookup(name))):
+    tables = {f"table: {known}": study.lookup(name, known.split()) for known in study.tables.get(name, {})}
+    for source, skill in {PIXELS: study.skill(name, PIXELS), **tables}.items():
         if skill is not None:
             ledger.add(
                 f"{OWN}/skill",
@@ -78,7 +79,7 @@ def _place(ledger: Ledger, study: ProbedNetwork, name: str, place: str, resample
         if other is not None:
             add("skill", lambda s=other: s.interval(_rng(ledger), resamples), weights=f"trained, {probe}")
     bits = study.saved_bits(name, place)
-    if bits is not None:
+    if bits is not None and next(one for one in study.asked if one.name == name).kind == "class":
         ledger.record.metric(f"{OWN}/saved_bits", bits, where, "bits")
 
 

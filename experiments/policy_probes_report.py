@@ -15,8 +15,9 @@ _HOW = (
     "*Skill* is on one scale for all: 0 is guessing (the mean, the commonest answer), 1 is never wrong; R² for "
     "numbers, the share of guessing's mistakes that are not made for classes and places. *Selectivity*, in brackets, "
     "is the skill less that of a control task, the same answers dealt at random to the agent's places. The *table* "
-    "says what other labels predict: of a later move the current move and whether the cell is a room or a passage of "
-    "the lattice; of the next key's colour which keys are there."
+    "says what other labels predict, the best one where there are several: of a later move the current move, whether "
+    "the cell is a room or a passage of the lattice, and on which side what is sought lies; of the next key's colour "
+    "which keys are there."
 )
 
 
@@ -136,7 +137,7 @@ def _rows(ledger: Ledger, study: ProbedNetwork) -> list[SkillRow]:
                     _quote(ledger, "selectivity", at),
                     logistic,
                     mlp,
-                    "–" if bits is None else f"{bits:.3f}",
+                    "–" if bits is None or one.kind != "class" else f"{bits:.3f}",
                 )
             )
     return rows

@@ -33,6 +33,8 @@ class ProbedNetwork:
     """By draw (0 the trained network) and place: `measure_place`."""
     looked_closer: Mapping[str, Mapping[str, Any]]
     """By place: the same, of a closer look at the trained network."""
+    tables: Mapping[str, Mapping[str, Any]]
+    """`measure_tables`."""
     choices: Mapping[str, Sequence[int]]
     """`measure_choices`."""
 
@@ -52,13 +54,19 @@ class ProbedNetwork:
         return max(draw for draw, _ in self.found)
 
     def skill(self, name: str, place: str, draw: int = 0, what: str = "score") -> Skill | None:
-        """Of the probe, or its `control` or `lookup`; None where it was not asked: places, of a vector."""
+        """Of the probe, or its `control`; None where it was not asked: places, of a vector."""
         kept = self.found[draw, place].get(name, {}).get(what)
         return None if kept is None else Skill(tuple(Score.from_json(one) for one in kept))
 
-    def lookup(self, name: str) -> Skill | None:
-        """Of the table of what other labels predict; None where there is none."""
-        return self.skill(name, PIXELS, what="lookup")
+    def lookup(self, name: str, known: Sequence[str] = ()) -> Skill | None:
+        """Of the table of what some labels predict, by default of the one that predicts most; None without any."""
+        skills = {
+            labels: Skill(tuple(Score.from_json(one) for one in kept))
+            for labels, kept in self.tables.get(name, {}).items()
+        }
+        if known:
+            return skills.get(" ".join(known))
+        return max(skills.values(), key=lambda skill: skill.value()) if skills else None
 
     def closer(self, name: str, place: str, probe: str) -> Skill | None:
         """Of the `logistic` or `mlp` probe; None where it was not made."""

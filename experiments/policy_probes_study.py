@@ -88,7 +88,7 @@ class Answers(NamedTuple):
 
 
 def measure_place(place: Place) -> dict[str, Any]:
-    """A member's JSON, by what is asked: the score and the control's of each part, and what a table knows.
+    """A member's JSON, by what is asked: the score and the control's of each part.
 
     Of a closer look: scores of `logistic` and `mlp` probes, and description lengths.
     """
@@ -105,7 +105,20 @@ def measure_place(place: Place) -> dict[str, Any]:
         rng = np.random.default_rng((place.seed, number, 1))
         found |= _read(read, answers, levels, fold, types, rng)
         found |= _located(read, answers, levels, fold, types, rng)
-        _look_up(found, seen.labels, answers, levels, fold)
+    return found
+
+
+def measure_tables(drawn: Drawn, n_folds: int, seed: int) -> dict[str, Any]:
+    """By what is asked, and by the labels that a table is made of: the table's score, on the folds of the probes."""
+    labels, found = shown(drawn).labels, {}
+    for number, answers in enumerate(answers_of(drawn)):
+        levels = Levels(np.arange(len(answers.rows)), len(answers.rows))
+        fold = folds(levels, n_folds, np.random.default_rng((seed, number)))
+        for one in answers.asked:
+            for known in one.known:
+                types = types_of([labels[name][answers.rows] for name in known])
+                scores = [lookup_score(types, target, levels, fold) for target in answers.targets[one.name]]
+                found.setdefault(one.name, {})[" ".join(known)] = [score.to_json() for score in scores]
     return found
 
 
@@ -254,17 +267,6 @@ def _located(
         name: {"score": [scores[name].to_json()], "control": [scores[f"control of {name}"].to_json()]}
         for name in codes
     }
-
-
-def _look_up(
-    found: dict[str, Any], labels: Columns, answers: Answers, levels: Levels, fold: np.ndarray
-) -> None:
-    for one in answers.asked:
-        if one.known and one.name in found:
-            types = types_of([labels[name][answers.rows] for name in one.known])
-            found[one.name]["lookup"] = [
-                lookup_score(types, target, levels, fold).to_json() for target in answers.targets[one.name]
-            ]
 
 
 def _closer(read: PlaceRead, answers: Answers, levels: Levels, place: Place) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_what_does_not_vary_is_not_asked(frames):
 
 def test_frames_by_whether_the_cheese_is_followed():
     choices = {"move": [0, 1, 3, 4], "best_move": [0, 0, 3, 0], "best_move_to_corner": [1, 1, 3, 4]}
-    study = ProbedNetwork("one", "maze", "", (), {(0, "fc"): {}}, {}, choices)
+    study = ProbedNetwork("one", "maze", "", (), {(0, "fc"): {}}, {}, {}, choices)
     assert study.part(FOLLOWED).tolist() == [True, False, False, False]
     assert study.part(IGNORED).tolist() == [False, True, False, True]
 
@@ -177,7 +177,9 @@ def test_a_tiny_run_of_policy_probes(tmp_path, tiny):
     config = replace(policy_probes.EXPERIMENT.scales["smoke"], models=(tiny,), frames=120, closer=True)
     record = run_experiment(policy_probes.EXPERIMENT, "smoke", out=tmp_path, config=config)
     places = list((tmp_path / "policy-probes" / "members").iterdir())
-    assert len(places) == 3 * len(config.hook_points) + 1 + 1  # untrained, closer, the picture, what it does
+    assert (
+        len(places) == 3 * len(config.hook_points) + 3
+    )  # untrained, closer, the picture, tables, what it does
     ids = {entry.id for entry in record.metrics}
     assert {"probes.policy/skill", "probes.policy/selectivity", "probes.policy/over_baseline"} <= ids
     assert {path.stem for path in (record.directory / "figures").glob("*.png")} == {

@@ -63,7 +63,7 @@ def test_shipping_measures_on_levels_not_trained_on(run, tmp_path, capsys):
         assert words in text
     assert "--width 0.0208333 --shrink 4" in text
     assert main(shipping) == 2
-    assert "expected --variants for a policy, or --transitions" in capsys.readouterr().err
+    assert "expected one of --variants for a policy, --transitions" in capsys.readouterr().err
 
 
 def test_other_transitions_are_refused(run, tmp_path):

@@ -29,6 +29,16 @@ class Shown:
     caption: str
     """What it is, in a few words."""
 
+    def opened(self) -> Image.Image:
+        """The picture, in red, green and blue."""
+        return Image.open(io.BytesIO(base64.b64decode(self.png))).convert("RGB")
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether it is a frame and the next one, side by side."""
+        picture = self.opened()
+        return picture.width > 1.5 * picture.height
+
 
 @dataclass(frozen=True)
 class AtlasEntry:

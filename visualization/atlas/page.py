@@ -40,6 +40,7 @@ def render_atlas(atlas: Atlas, command: str = "") -> str:
         summary=summarise_atlas(atlas),
         descriptions=DESCRIPTIONS,
         entries=atlas.entries,
+        pairs=next(iter(atlas.entries.values())).pictures[0].is_pair,
         command=command,
     )
 

@@ -6,8 +6,6 @@ stands what is measured of its first picture; reach is counted from the median o
 Axes: `row col rgb` of a picture.
 """
 
-import base64
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from procscope.visualization.atlas.build import Atlas
-from procscope.visualization.atlas.entry import AtlasEntry, Shown
+from procscope.visualization.atlas.entry import AtlasEntry
 from procscope.workbench.figures import styled, subplots
 
 _SIDE_INCHES = 0.78
@@ -43,7 +41,7 @@ def plot_sheet(
             f"{pictures} pictures"
         )
     most = {m: min(pictures, max(len(atlas.entries[u, m].pictures) for u in units)) for m in chosen}
-    wide = 2 if _is_pair(_opened(atlas.entries[units[0], chosen[0]].pictures[0])) else 1
+    wide = 2 if atlas.entries[units[0], chosen[0]].pictures[0].is_pair else 1
     width = sum(wide * _SIDE_INCHES * most[method] + _GAP for method in chosen) + 0.8
     figure, axes = subplots(
         len(units),
@@ -74,22 +72,13 @@ def _strip(entry: AtlasEntry, most: int, wide: int) -> UInt8[np.ndarray, "row co
     side, gap = 96, 4
     strip = np.full((side, most * (wide * side + gap) - gap, 3), 255, np.uint8)
     for number, one in enumerate(entry.pictures[:most]):
-        picture = _opened(one)
+        picture = one.opened()
         scale = min(wide * side / picture.width, side / picture.height)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         shown = np.asarray(picture.resize(size, Image.Resampling.NEAREST))
         left = number * (wide * side + gap)
         strip[: shown.shape[0], left : left + shown.shape[1]] = shown
     return strip
-
-
-def _opened(one: Shown) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(one.png))).convert("RGB")
-
-
-def _is_pair(picture: Image.Image) -> bool:
-    """A frame and the next one, side by side."""
-    return picture.width > 1.5 * picture.height
 
 
 def _measures(entry: AtlasEntry) -> str:
