@@ -14,11 +14,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from procscope.agents.dqn.config import PRESETS, DQNConfig
 from procscope.agents.dqn.training import train_dqn
 from procscope.experiments.pacman_sae_report import (
     Agent,
-    AgentRow,
+    Studied,
     live_against_units,
     record_agent,
     regress,
@@ -65,21 +67,17 @@ def run(config: Config, record: RunRecord) -> None:
     planned = [plan(agent, config.study, record.seed) for agent in agents]
     varied = variations(planned[0], config)
     results = study_all([*planned, *varied], config, record)
-    found = [results[one] for one in planned]
-    for agent, one in zip(agents, found, strict=True):
+    studied = [Studied(agent, results[one]) for agent, one in zip(agents, planned, strict=True)]
+    for agent, found in studied:
         record.network(agent.name, with_weights(agent.file), agent.game)
-        record_agent(record, one, {"model": agent.name, "game": agent.game, "width": one.width})
-    rows = [
-        AgentRow(agent.name, agent.units, **one._asdict()) for agent, one in zip(agents, found, strict=True)
-    ]
-    record.table("agents", rows, "All agents.")
-    by_units: dict[int, list[AgentFound]] = {}
-    for agent, one in zip(agents, found, strict=True):
-        by_units.setdefault(agent.units, []).append(one)
-    for units, group in by_units.items():
-        regress(group, agents[0].game, units, record)
-    if len(by_units) > 1:
-        live_against_units(rows, agents[0].game, record)
+        record_agent(record, found, {"model": agent.name, "game": agent.game, "width": found.width})
+    rows = [{"agent": agent.name, "units": agent.units, **found._asdict()} for agent, found in studied]
+    record.table("agents", pd.DataFrame(rows), "All agents.")
+    widths = sorted({agent.units for agent in agents})
+    for units in widths:
+        regress([found for agent, found in studied if agent.units == units], agents[0].game, units, record)
+    if len(widths) > 1:
+        live_against_units(studied, record)
     if varied:
         report_variations(agents[0], varied, [results[one] for one in varied], record)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int64
 from matplotlib.figure import Figure
 
 from procscope.saes.pacman_study import AgentFound, AgentStudy
@@ -26,23 +27,11 @@ class Agent(NamedTuple):
     """Of the layer that is read."""
 
 
-class AgentRow(NamedTuple):
-    """An agent's line of the table: `AgentFound` with its name and the width of its layer."""
+class Studied(NamedTuple):
+    """An agent and what was measured of it."""
 
-    agent: str
-    units: int
-    live: int
-    width: int
-    survey_states: int
-    above_rate: dict[str, int]
-    score: float
-    score_games: int
-    spliced_score: float
-    spliced_games: int
-    fvu: float
-    l0: float
-    top_consistency: float
-    random_consistency: float
+    agent: Agent
+    found: AgentFound
 
 
 def record_agent(record: RunRecord, one: AgentFound, where: dict[str, Any]) -> None:
@@ -90,25 +79,27 @@ def regress(found: list[AgentFound], game: str, units: int, record: RunRecord) -
     )
 
 
-def live_against_units(rows: list[AgentRow], game: str, record: RunRecord) -> None:
+def live_against_units(studied: list[Studied], record: RunRecord) -> None:
     """Is the number of live features bound to that of units?"""
-    units, live = np.array([row.units for row in rows]), np.array([row.live for row in rows])
-    where = {"model": f"{len(rows)} agents", "game": game, "width": rows[0].width}
+    units = np.array([one.agent.units for one in studied])
+    live = np.array([one.found.live for one in studied])
+    latents = studied[0].found.width
+    where = {"model": f"{len(studied)} agents", "game": studied[0].agent.game, "width": latents}
     found = correlation_of_entries(units, live, rng=np.random.default_rng(record.seed))
     record.metric("S1.superposition/live_and_units", found, where, unit="1")
     lines = [
-        f"- {width} units: {', '.join(str(row.live) for row in rows if row.units == width)} live features"
-        for width in sorted(set(units.tolist()))
+        f"- {width} units: {', '.join(map(str, live[units == width].tolist()))} live features"
+        for width in np.unique(units).tolist()
     ]
     record.say(
         "Live features and units",
-        f"Rank correlation {found.value:.2f} [{found.low:.2f}, {found.high:.2f}] over {len(rows)} agents.\n\n"
+        f"Rank correlation {found.value:.2f} [{found.low:.2f}, {found.high:.2f}] over {len(studied)} agents.\n\n"
         + "\n".join(lines),
     )
     record.figure(
         "live_against_units",
-        plot_units(rows),
-        f"Live features of {rows[0].width:,} against units of the layer that is read, an agent a point.",
+        plot_units(units, live),
+        f"Live features of {latents:,} against units of the layer that is read, an agent a point.",
     )
 
 
@@ -146,15 +137,15 @@ def plot_fit(fit: QuadraticFit) -> Figure:
 
 
 @styled()
-def plot_units(rows: list[AgentRow]) -> Figure:
+def plot_units(units: Int64[np.ndarray, " agent"], live: Int64[np.ndarray, " agent"]) -> Figure:
     """Live features by the width of the layer, with the line on which they are equal."""
     figure, axes = subplots(width_inches=5.2, height_inches=3.6)
-    units = np.array([row.units for row in rows])
-    axes.plot(units, [row.live for row in rows], "o", color=COLOURS["blue"], alpha=0.7)
+    axes.plot(units, live, "o", color=COLOURS["blue"], alpha=0.7)
     ends = np.array([units.min(), units.max()])
     axes.plot(ends, ends, ":", color=COLOURS["grey"], label="as many features as units")
     axes.set(xscale="log", yscale="log", xlabel="units of the layer", ylabel="live features")
-    axes.set_xticks(sorted(set(units.tolist())), [str(one) for one in sorted(set(units.tolist()))])
+    widths = np.unique(units).tolist()
+    axes.set_xticks(widths, [str(width) for width in widths])
     axes.minorticks_off()
     axes.legend(frameon=False)
     return figure

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from procscope.experiments import pacman_sae, sae_maze
-from procscope.experiments.pacman_sae_report import AgentRow, live_against_units, regress
+from procscope.experiments.pacman_sae_report import Agent, Studied, live_against_units, regress
 from procscope.experiments.sae_study import Trained
 from procscope.saes.pacman_study import AgentFound, AgentStudy
 from procscope.workbench.experiments import run_experiment
@@ -57,8 +57,10 @@ def test_settings_vary_one_at_a_time() -> None:
 def test_live_features_against_units_and_scores(tmp_path: Path) -> None:
     record = RunRecord.create(tmp_path, "pacman-sae", {}, "test")
     live = [(64, 30), (64, 40), (128, 80), (128, 70), (256, 150), (256, 160)]
-    rows = [AgentRow(str(i), units, **found(n, 1.0)._asdict()) for i, (units, n) in enumerate(live)]
-    live_against_units(rows, "toy-pacman", record)
+    studied = [
+        Studied(Agent(str(i), "", "toy-pacman", units), found(n, 1.0)) for i, (units, n) in enumerate(live)
+    ]
+    live_against_units(studied, record)
     # A parabola that turns at 100, and a group too small for one.
     regress([found(n, 500 - (n - 100) ** 2 / 10) for n in range(60, 150, 10)], "toy-pacman", 64, record)
     regress([found(n, 1.0 + n) for n in range(3)], "toy-pacman", 128, record)

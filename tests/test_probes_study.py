@@ -13,12 +13,12 @@ from procscope.activations.cache import ActivationCache
 from procscope.activations.cache_format import ArraySpec, CacheSpec
 from procscope.activations.cache_writer import BlockContents, open_for_writing, write_block
 from procscope.activations.capture import capture
+from procscope.activations.encoding import encoded
 from procscope.interventions.apply import applied
 from procscope.interventions.erase import Erase
 from procscope.probes.analysis import ANALYSIS
 from procscope.probes.control import control_task, recurring_share, types_of
 from procscope.probes.direction import concept_of, linear_probe, load_probes, save_probes
-from procscope.activations.encoding import encoded
 from procscope.probes.features import ArrayFeatures, CachedFeatures, PixelFeatures, Reading, small_pictures
 from procscope.probes.level_intervals import level_interval
 from procscope.probes.levels import Levels

@@ -105,8 +105,9 @@ def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(np.corrcoef(one.detach().flatten(), other.detach().flatten())[0, 1])
 
 
+@pytest.mark.slow
 def test_every_parameterisation_comes_to_a_linear_units_weights():
-    """Without transforms, with a larger rate: a quick form of the test above, decorrelated colours included."""
+    """Without transforms, at a larger rate, decorrelated colours included."""
     network = LinearUnits()
     frames = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(0))
     plain = replace(RECIPES["lucid"], transforms="none", steps=60, learning_rate=1.0)

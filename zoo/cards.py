@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from procscope.agents.evaluate import Evaluation
 from procscope.workbench.checkpoint_header import CheckpointHeader
 from procscope.workbench.statistics import Interval
+from procscope.zoo.curves import chosen_lines
 
 VIDEO_CAPTION = (
     "The first four unseen levels that seed 0 draws, as the network sees them, sampled actions. Border: green, goal\n"
@@ -203,17 +204,12 @@ def _percent(found: Interval) -> str:
     return f"{100 * found.value:.1f}% [{100 * found.low:.1f}, {100 * found.high:.1f}], n = {found.n:,}"
 
 
-def _curve_rows(curve: str, most: int = 12) -> list[str]:
-    lines = [line.split(",") for line in curve.strip().splitlines()]
-    column = {title: index for index, title in enumerate(lines[0])}
-    rows = lines[1:]
-    chosen = sorted({round(index * (len(rows) - 1) / max(1, most - 1)) for index in range(most)})
+def _curve_rows(curve: str) -> list[str]:
     shown = []
-    for index in chosen:
-        row = rows[index]
-        own = float(row[column["own_accuracy"]])
+    for line in chosen_lines(curve, 12):
+        own = float(line["own_accuracy"])
         shown.append(
-            f"| {int(row[column['frames']]):,} | {float(row[column['loss']]):.3f} | "
-            f"{float(row[column['accuracy']]):.3f} | {f'{own:.3f}' if own else ''} |"
+            f"| {int(line['frames']):,} | {float(line['loss']):.3f} | {float(line['accuracy']):.3f} | "
+            f"{f'{own:.3f}' if own else ''} |"
         )
     return shown

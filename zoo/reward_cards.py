@@ -9,6 +9,7 @@ from procscope.rewardnets.data_card import data_card, scores_text
 from procscope.rewardnets.scores import RewardScores
 from procscope.rewardnets.transitions import Transitions
 from procscope.workbench.checkpoint_header import CheckpointHeader
+from procscope.zoo.curves import chosen_lines
 
 
 def reward_card_text(
@@ -114,13 +115,9 @@ def _actor_of(command: str) -> str:
     return words[words.index("--actor") + 1] if "--actor" in words else ""
 
 
-def _curve_rows(curve: str, most: int = 15) -> list[str]:
-    lines = [line.split(",") for line in curve.strip().splitlines()]
-    at = {title: place for place, title in enumerate(lines[0])}
-    rows = lines[1:]
-    chosen = sorted({round(i * (len(rows) - 1) / max(1, most - 1)) for i in range(min(most, len(rows)))})
+def _curve_rows(curve: str) -> list[str]:
     return [
-        f"| {int(rows[i][at['epoch']]) + 1} | {float(rows[i][at['loss']]):.3f} | "
-        f"{float(rows[i][at['validation_loss']]):.3f} | {float(rows[i][at['floor']]):.3f} |"
-        for i in chosen
+        f"| {int(line['epoch']) + 1} | {float(line['loss']):.3f} | {float(line['validation_loss']):.3f} | "
+        f"{float(line['floor']):.3f} |"
+        for line in chosen_lines(curve, 15)
     ]

@@ -16,6 +16,7 @@ from procscope.saes.result import SaeResult
 from procscope.saes.spliced import MEAN, SPLICED, ZERO, SplicedFrames, SplicedPlay
 from procscope.workbench.checkpoint_header import CheckpointHeader
 from procscope.workbench.statistics import Interval
+from procscope.zoo.curves import chosen_lines
 
 _STATEMENTS = 12
 """Of those that latents were compared with, so many are on the card."""
@@ -214,13 +215,8 @@ def _meanings(found: Meanings | None, reason: str) -> str:
     )
 
 
-def _curve_rows(curve: str, most: int = 8) -> list[str]:
-    lines = [line.split(",") for line in curve.strip().splitlines()]
-    at = {title: place for place, title in enumerate(lines[0])}
-    rows = lines[1:]
-    chosen = sorted({round(i * (len(rows) - 1) / max(1, most - 1)) for i in range(min(most, len(rows)))})
+def _curve_rows(curve: str) -> list[str]:
     return [
-        f"| {int(rows[i][at['frames']]):,} | {float(rows[i][at['fvu']]):.4f} | "
-        f"{float(rows[i][at['l0']]):.1f} | {rows[i][at['dead']]} |"
-        for i in chosen
+        f"| {int(line['frames']):,} | {float(line['fvu']):.4f} | {float(line['l0']):.1f} | {line['dead']} |"
+        for line in chosen_lines(curve, 8)
     ]
