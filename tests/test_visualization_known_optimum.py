@@ -64,6 +64,7 @@ def best_picture(transforms: str) -> torch.Tensor:
         generator = torch.Generator().manual_seed(99)
         for _ in range(2000 if PRESETS[transforms] else 1):
             (transformed(picture, PRESETS[transforms], generator) * disc).sum().backward()
+        assert picture.grad is not None
         adjoint = picture.grad[0]
     return (signs * adjoint > 0).float()
 
