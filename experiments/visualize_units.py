@@ -167,7 +167,7 @@ EXPERIMENT = Experiment(
     "claims about pictures made by gradient hold for other networks?",
     targets=("S4.feature-vis", "S4.decorrelation", "S4.patch-vis"),
     scales={
-        "smoke": replace(Config(), frames=256, units=2, steps=2, level_starts=1, level_rounds=1),
+        "smoke": replace(Config(), frames=256, units=3, steps=2, level_starts=1, level_rounds=1),
         "small": Config(),
         "long": replace(Config(), steps=0, level_starts=4, level_rounds=30),
     },

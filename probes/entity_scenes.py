@@ -21,6 +21,7 @@ from jaxtyping import Float, Float32, Int
 from torch import nn
 
 from procscope.activations.capture import capture
+from procscope.activations.encoding import Encoder, encoded
 from procscope.envs.cells import Cell
 from procscope.envs.engine import scratch_engine
 from procscope.envs.heist import HeistLevel
@@ -28,7 +29,6 @@ from procscope.envs.heist.sweeps import ENTITIES, Entity, ring_of_cells, sweep_e
 from procscope.envs.maze import MazeLevel
 from procscope.envs.maze.geometry import MazeGeometry
 from procscope.envs.state.write import write_batch
-from procscope.activations.encoding import Encoder, encoded
 
 ROOM_CELLS, RING_CELLS = 9, 5
 """Width of the room (the whole world of easy mode, so that two rows of other things are clear of the ring) and of the

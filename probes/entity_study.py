@@ -17,10 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from procscope.activations.encoding import Encoder
 from procscope.envs.heist import HeistLevel
 from procscope.envs.heist.sweeps import open_room
 from procscope.envs.maze import MazeLevel
-from procscope.activations.encoding import Encoder
 from procscope.probes.entity_scenes import (
     ROOM_CELLS,
     Scene,

@@ -23,8 +23,8 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
 from procscope.activations.cache import ActivationCache
-from procscope.envs.frames import FRAME_SIZE
 from procscope.activations.encoding import Encoder, encoded
+from procscope.envs.frames import FRAME_SIZE
 from procscope.probes.moments import Batch
 from procscope.probes.reading import Reading
 

@@ -32,6 +32,7 @@ from torch import nn
 
 from procscope.activations.capture import capture
 from procscope.activations.channel_statistics import ChannelStatistics, channel_statistics
+from procscope.activations.encoding import encoded
 from procscope.envs.actions import greedy_moves
 from procscope.envs.heist.pairs import GoalPair
 from procscope.envs.level_frames import frames_of_levels
@@ -47,7 +48,6 @@ from procscope.interventions.named_arms import UNTOUCHED
 from procscope.interventions.splice import Autoencoder, SpliceLatent
 from procscope.interventions.steer import Steer
 from procscope.interventions.sweep import sweep_rollouts
-from procscope.activations.encoding import encoded
 from procscope.probes.levels import Levels
 from procscope.probes.logistic import LogisticProbe, fit_logistic_best
 

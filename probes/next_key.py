@@ -23,10 +23,10 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import nn
 
 from procscope.activations.capture import capture
+from procscope.activations.encoding import Encoder, encoded
 from procscope.envs.heist.pairs import Stages
 from procscope.envs.level_frames import frames_of_levels
 from procscope.envs.maze.geometry import MIDDLE, MazeGeometry
-from procscope.activations.encoding import Encoder, encoded
 
 CHANCE = 0.25
 """Share of levels in which a unit without any relation is right at both stages."""
