@@ -253,7 +253,7 @@ def test_pools_of_zeros_have_finite_gradients():
     network = InterpretableCnn()
     with torch.no_grad():
         network.weights_conv1a.weight.zero_()
-        network.weights_conv1a.bias.fill_(-1.0)
+        nn.init.constant_(network.weights_conv1a.get_parameter("bias"), -1.0)
     how = replace(RECIPES["lucid"], steps=3, own_colours=False)
     found = visualise(network, ChannelMean("pool2", [0, 5]), how)
     assert torch.isfinite(found.pictures).all()
