@@ -168,7 +168,9 @@ def test_readings():
     np.testing.assert_array_equal(each[5], maps[0, :, 1, 1])
     assert str(Reading.of("1,3")) == "1,3"
     for text in ("mean", "1", "1,-2", "a,b"):
-        with pytest.raises(ValueError, match="flat, pooled, each-position or a position such as 3,4"):
+        with pytest.raises(
+            ValueError, match="flat, pooled, each-position, squares such as 4x4 or a position such as 3,4"
+        ):
             Reading.of(text)
     with pytest.raises(ValueError, match=r"a position of the 2 x 4 map.*given 2,0"):
         Reading.of("2,0").shape((3, 2, 4))
